@@ -1,0 +1,41 @@
+"""The fixed codes of rejects, each with the sentence that reports print."""
+
+REASONS: dict[str, str] = {
+    # ingest
+    "unreadable": "the row or file cannot be parsed",
+    "missing_column": "a column that the recipe names is missing or has the wrong type",
+    "empty": "there is no text",
+    "too_long": "the document is longer than the source's max_tokens and is not chunked",
+    "conflicting_id": "one id stands for different texts",
+    "unknown_query": "a judgement names a query that the source does not have",
+    "unknown_document": "a judgement names a document that the source does not have or that was rejected",
+    "no_judgement": "a query has no judgement in the splits that are read",
+    # dedup
+    "exact_duplicate": "title and text equal another document's after normalisation",
+    "near_duplicate": "word n-grams overlap another document's by the threshold or more",
+    # synthesize, filter, judge
+    "refused": "the model refused to answer",
+    "blocked": "the provider blocked prompt or answer",
+    "truncated": "the answer was cut off at its longest length",
+    "unparsable": "the answer does not follow its schema",
+    "no_answer": "the provider gave no answer although it was asked again",
+    "nothing_to_extract": "the document has no title or sentence that a writer could take",
+    "too_few_words": "the query has fewer words than filter.min_words",
+    "too_many_words": "the query has more words than filter.max_words",
+    "other_language": "the query is in another language or script than its document",
+    "repeated_characters": "one character or word makes up most of the query",
+    "verbatim_copy": "the query is copied from its document",
+    "duplicate_query": "the query is a near-duplicate of another with the same positives",
+    "in_other_split": "an equal query stands in an evaluation split",
+    "low_rate": "the rater found that nobody would type this",
+    # embed
+    "not_encodable": "the encoder cannot take the text",
+    # select
+    "no_positive": "the query has no positive document left",
+    "failed_round_trip": "the query's own encoder does not find its positive again",
+    "low_grade": "the judge graded the positive too low",
+    "no_relevant_passage": "the judge found no relevant document",
+    "short_row": "fewer negatives than asked for, and select.shortage is drop",
+    # export
+    "format_cannot_hold": "the trainer's format has no place for the row",
+}

@@ -1,0 +1,1 @@
+"""The stages: one Beam transform each, wiring only. `catalog` says what each reads, writes and depends on."""

@@ -1,0 +1,185 @@
+"""The stages in order: what each reads and writes, what it depends on, and when it is skipped. No Beam here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from oreline.ids import Json
+from oreline.recipe.settings import Recipe, Settings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the run needs to know of a stage.
+
+    `writes` are tables written whole, `adds` tables that list the earlier stage's parts and gain rows. `optional`
+    are inputs that a skipped stage may not have made. `units` are the input tables whose rows are the stage's units;
+    empty if the stage counts them itself. `kept_in` names the output table whose ids are just the units kept.
+    `version` is raised when the stage's code starts to write something else.
+    """
+
+    name: str
+    version: int
+    keys: Callable[[Recipe], Json]
+    reads: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    kept_in: str | None = None
+    skipped: Callable[[Recipe], str | None] = lambda _: None
+
+
+def fingerprint_keys(settings: Settings) -> Json:
+    """Returns a section's keys that can change what comes out: all but those marked operational."""
+    kept: dict[str, Json] = {}
+    for name, spec in type(settings).model_fields.items():
+        extra = spec.json_schema_extra
+        if isinstance(extra, dict) and extra.get("operational"):
+            continue
+        kept[name] = _plain(getattr(settings, name))
+    return kept
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, Settings):
+        return fingerprint_keys(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"a recipe key of type {type(value).__name__} has no place in a fingerprint")
+
+
+def _ingest_keys(recipe: Recipe) -> Json:
+    return [fingerprint_keys(source) for source in recipe.sources]
+
+
+def _synthesize_keys(recipe: Recipe) -> Json:
+    llm = recipe.llm_of("synthesize")
+    return {
+        "synthesize": fingerprint_keys(recipe.synthesize),
+        "writers": list(recipe.writers()),
+        "llm": fingerprint_keys(llm) if llm else None,
+        "seed": recipe.seed,
+    }
+
+
+def _filter_keys(recipe: Recipe) -> Json:
+    llm = recipe.llm_of("filter") if recipe.filter.rater else None
+    return {"filter": fingerprint_keys(recipe.filter), "llm": fingerprint_keys(llm) if llm else None}
+
+
+def _judge_keys(recipe: Recipe) -> Json:
+    llm = recipe.llm_of("judge")
+    judge = fingerprint_keys(recipe.judge)
+    ceiling = _plain(recipe.mine.ceiling)
+    return {
+        "judge": judge,
+        "llm": fingerprint_keys(llm) if llm else None,
+        "negatives": recipe.select.negatives,
+        "ceiling": ceiling,
+    }
+
+
+def _select_keys(recipe: Recipe) -> Json:
+    return {
+        "select": fingerprint_keys(recipe.select),
+        "seed": recipe.seed,
+        "judged": judge_skipped(recipe) is None,
+        "mine_ceiling": _plain(recipe.mine.ceiling),
+    }
+
+
+def _export_keys(recipe: Recipe) -> Json:
+    return {"export": fingerprint_keys(recipe.export), "encoder": fingerprint_keys(recipe.encoder)}
+
+
+def mining_skipped(recipe: Recipe) -> str | None:
+    """Returns why embed and mine are left out, or None if they run."""
+    return "select.negatives is 0" if recipe.select.negatives == 0 else None
+
+
+def judge_skipped(recipe: Recipe) -> str | None:
+    """Returns why judge is left out, or None if it runs."""
+    if not recipe.judge.enabled:
+        return "judge.enabled is false"
+    return mining_skipped(recipe) or (None if recipe.llm_of("judge") else "no llm in the recipe")
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("ingest", 1, _ingest_keys, writes=("documents", "queries", "pairs")),
+    Stage(
+        "dedup",
+        1,
+        lambda recipe: fingerprint_keys(recipe.dedup),
+        reads=("documents", "pairs"),
+        writes=("documents", "pairs"),
+        units=("documents",),
+        kept_in="documents",
+        skipped=lambda recipe: None if recipe.dedup.enabled else "dedup.enabled is false",
+    ),
+    Stage(
+        "synthesize",
+        1,
+        _synthesize_keys,
+        reads=("documents", "queries", "pairs"),
+        adds=("documents", "queries", "pairs"),
+        units=("documents",),
+        skipped=lambda recipe: None if recipe.synthesize.enabled else "synthesize.enabled is false",
+    ),
+    Stage(
+        "filter",
+        1,
+        _filter_keys,
+        reads=("documents", "queries", "pairs"),
+        writes=("queries", "pairs"),
+        units=("queries",),
+        kept_in="queries",
+        skipped=lambda recipe: None if recipe.filter.enabled else "filter.enabled is false",
+    ),
+    Stage(
+        "embed",
+        1,
+        lambda recipe: fingerprint_keys(recipe.encoder),
+        reads=("documents", "queries"),
+        writes=("vectors",),
+        units=("documents", "queries"),
+        kept_in="vectors",
+        skipped=mining_skipped,
+    ),
+    Stage(
+        "mine",
+        1,
+        lambda recipe: fingerprint_keys(recipe.mine),
+        reads=("vectors", "documents", "queries", "pairs"),
+        writes=("candidates",),
+        units=("queries",),
+        kept_in="candidates",
+        skipped=mining_skipped,
+    ),
+    Stage(
+        "judge",
+        1,
+        _judge_keys,
+        reads=("candidates", "documents", "queries", "pairs"),
+        writes=("judgements",),
+        skipped=judge_skipped,
+    ),
+    Stage(
+        "select",
+        1,
+        _select_keys,
+        reads=("documents", "queries", "pairs"),
+        optional=("candidates", "judgements"),
+        writes=("triples",),
+        units=("queries",),
+        kept_in="triples",
+    ),
+    Stage("export", 1, _export_keys, reads=("triples", "documents", "queries"), units=("triples",)),
+)
+"""All stages, in the order in which they run."""
+
+BY_NAME: dict[str, Stage] = {stage.name: stage for stage in STAGES}
+"""The stages by name."""

@@ -1,0 +1,1 @@
+"""Tables on disk: Arrow schemas, parts, manifests and their books."""

@@ -1,0 +1,153 @@
+"""Arrow schemas and JSON contracts from the row types, and rows to Arrow and back."""
+
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+
+from oreline.ids import Json
+from oreline.records import ROW_TYPES
+
+Row = TypeVar("Row")
+
+_SCALARS: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+def table_schema(table: str) -> pa.Schema:
+    """Returns the Arrow schema of a table, by its name in `ROW_TYPES`."""
+    return row_schema(ROW_TYPES[table])
+
+
+@cache
+def row_schema(row_type: type) -> pa.Schema:
+    """Returns the Arrow schema of a row type; a column is nullable if its type admits None."""
+    return pa.schema(_arrow_fields(row_type))
+
+
+def to_arrow(row_type: type[Row], rows: Sequence[Row]) -> pa.Table:
+    """Returns the rows as an Arrow table with `row_schema(row_type)`."""
+    schema = row_schema(row_type)
+    columns = [pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in schema.names]
+    return pa.table(columns, schema=schema)
+
+
+def from_arrow(row_type: type[Row], table: pa.Table) -> list[Row]:
+    """Returns the rows of an Arrow table that has (at least) the columns of `row_type`."""
+    names = [spec.name for spec in fields(cast("type", row_type))]
+    builders = _builders(row_type)
+    columns = [table.column(name).to_pylist() for name in names]
+    for place, name in enumerate(names):
+        if (build := builders.get(name)) is not None:
+            columns[place] = [build(value) for value in columns[place]]
+    return [row_type(*values) for values in zip(*columns, strict=True)]
+
+
+def contract(table: str) -> Json:
+    """Returns a table's contract as `schemas/<table>.schema.json` holds it, column by column."""
+    row_type = ROW_TYPES[table]
+    summary = (row_type.__doc__ or "").strip().splitlines()[0]
+    return {"table": table, "row": summary, "columns": _contract_columns(row_type)}
+
+
+def _contract_columns(row_type: type) -> list[Json]:
+    hints = get_type_hints(row_type)
+    columns: list[Json] = []
+    for spec in fields(row_type):
+        inner, nullable = _unwrap(hints[spec.name])
+        described: dict[str, Json] = {
+            "name": spec.name,
+            "type": _type_name(inner),
+            "nullable": nullable,
+            "doc": str(spec.metadata["doc"]),
+        }
+        if "unit" in spec.metadata:
+            described["unit"] = str(spec.metadata["unit"])
+        if get_origin(inner) is Literal:
+            described["values"] = list(get_args(inner))
+        nested = _nested_row(inner)
+        if nested is not None:
+            described["fields"] = _contract_columns(nested)
+        columns.append(described)
+    return columns
+
+
+def _type_name(inner: object) -> str:
+    if get_origin(inner) is list:
+        return f"list<{_type_name(get_args(inner)[0])}>"
+    if is_dataclass(inner):
+        return "struct"
+    return str(_arrow_type(inner))
+
+
+def _arrow_fields(row_type: type) -> list[pa.Field]:
+    hints = get_type_hints(row_type)
+    unwrapped = [(spec.name, *_unwrap(hints[spec.name])) for spec in fields(row_type)]
+    return [pa.field(name, _arrow_type(inner), nullable=nullable) for name, inner, nullable in unwrapped]
+
+
+def _arrow_type(inner: object) -> pa.DataType:
+    if get_origin(inner) is Literal:
+        return pa.string()
+    if get_origin(inner) is list:
+        return pa.list_(pa.field("item", _arrow_type(get_args(inner)[0]), nullable=False))
+    if is_dataclass(inner):
+        return pa.struct(_arrow_fields(cast("type", inner)))
+    return _SCALARS[cast("type", inner)]
+
+
+def _unwrap(hint: object) -> tuple[object, bool]:
+    """Takes `X | None` apart into X and True; anything else comes back with False."""
+    if get_origin(hint) in (Union, types.UnionType):
+        kept = [part for part in get_args(hint) if part is not type(None)]
+        return kept[0], len(kept) < len(get_args(hint))
+    return hint, False
+
+
+def _nested_row(inner: object) -> type | None:
+    element = get_args(inner)[0] if get_origin(inner) is list else inner
+    return cast("type", element) if is_dataclass(element) else None
+
+
+def _plain(value: object) -> object:
+    """Turns nested rows into the dictionaries and lists that pyarrow takes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {spec.name: _plain(getattr(value, spec.name)) for spec in fields(value)}
+    if isinstance(value, list):
+        return [_plain(element) for element in value]
+    return value
+
+
+@cache
+def _builders(row_type: type) -> Mapping[str, "_Builder"]:
+    """Returns, for each column that holds nested rows, what turns pyarrow's dictionaries back into them."""
+    hints = get_type_hints(row_type)
+    builders: dict[str, _Builder] = {}
+    for spec in fields(row_type):
+        inner, _ = _unwrap(hints[spec.name])
+        nested = _nested_row(inner)
+        if nested is not None:
+            builders[spec.name] = _Builder(nested, many=get_origin(inner) is list)
+    return builders
+
+
+class _Builder:
+    """Builds one nested row, or a list of them, from what `to_pylist` gives."""
+
+    def __init__(self, row_type: type, *, many: bool) -> None:
+        self._row_type = row_type
+        self._many = many
+        self._inner = _builders(row_type)
+
+    def __call__(self, value: object) -> object:
+        if value is None:
+            return None
+        if self._many:
+            return [self._one(element) for element in cast("Iterable[dict[str, object]]", value)]
+        return self._one(cast("dict[str, object]", value))
+
+    def _one(self, value: dict[str, object]) -> object:
+        built = {name: build(value[name]) for name, build in self._inner.items()}
+        return self._row_type(**{**value, **built})
