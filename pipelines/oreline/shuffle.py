@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from oreline import files
 from oreline.job import Job
+from oreline.tables.reading import open_parquet
 
 FLUSH_BYTES = 64 * 2**20
 
@@ -74,6 +75,6 @@ def gather(references: Iterable[bytes]) -> dict[str, pa.Table]:
         by_file.setdefault((tag, path), []).append(group)
     found: dict[str, list[pa.Table]] = {}
     for (tag, path), groups in sorted(by_file.items()):
-        with pq.ParquetFile(files.open_read(path)) as parquet:
+        with open_parquet(path) as parquet:
             found.setdefault(tag, []).append(parquet.read_row_groups(sorted(groups)))
     return {tag: pa.concat_tables(tables) for tag, tables in found.items()}

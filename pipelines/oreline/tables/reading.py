@@ -1,6 +1,7 @@
 """Reading tables: by row group, by id, or lazily as a polars frame; always what a manifest lists."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,14 @@ class RowGroup:
 def row_groups(output: str, parts: Iterable[Part]) -> Iterator[RowGroup]:
     """Yields the row groups of parts, sorted by path; raises BrokenTable if a part cannot be opened."""
     for part in sorted(parts, key=lambda each: each.path):
-        with _open_parquet(output, part.path) as parquet:
+        with open_parquet(files.join(output, part.path)) as parquet:
             for index in range(parquet.num_row_groups):
                 yield RowGroup(part.table, part.path, index, parquet.metadata.row_group(index).num_rows)
 
 
 def read_row_group(output: str, reference: RowGroup, columns: Sequence[str] | None = None) -> pa.Table:
     """Returns the rows of a reference, all columns or those named."""
-    with _open_parquet(output, reference.path) as parquet:
+    with open_parquet(files.join(output, reference.path)) as parquet:
         return parquet.read_row_group(reference.index, columns=list(columns) if columns else None)
 
 
@@ -99,9 +100,11 @@ def _locate(path: str) -> tuple[str, str, str]:
     raise BrokenTable(f"{path}: no finished stage wrote {table!r} below {parent or '.'}")
 
 
-def _open_parquet(output: str, path: str) -> pq.ParquetFile:
-    whole = files.join(output, path)
+@contextmanager
+def open_parquet(path: str) -> Iterator[pq.ParquetFile]:
+    """Opens a Parquet file and closes it again; raises BrokenTable if it is missing or damaged."""
     try:
-        return pq.ParquetFile(files.open_read(whole))
+        with files.open_read(path) as file, pq.ParquetFile(file) as parquet:
+            yield parquet
     except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise BrokenTable(f"{whole}: a listed part cannot be read ({error}); run the recipe again") from error
+        raise BrokenTable(f"{path}: a listed part cannot be read ({error}); run the recipe again") from error

@@ -1,0 +1,89 @@
+"""What a run would do, stage by stage, before it does anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from oreline.errors import BrokenTable, CallError
+from oreline.fingerprint import finished, inputs_of, pending
+from oreline.recipe.settings import Recipe
+from oreline.stages.catalog import BY_NAME, STAGES, Stage
+from oreline.tables.manifest import Manifest, read_manifest
+
+Status = Literal["skipped", "finished", "run", "depends", "left_out"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One stage of a plan.
+
+    `depends` means: it runs unless an earlier stage turns out to write what it wrote before. `units` is how many it
+    will see, if its inputs are there. `cause` is why, in a few words.
+    """
+
+    stage: Stage
+    status: Status
+    cause: str
+    units: int | None = None
+    manifest: Manifest | None = None
+
+
+def chosen_stages(only: str | None, until: str | None) -> Sequence[Stage]:
+    """Returns the stages that --only or --until leave; raises CallError for an unknown name or for both."""
+    if only is not None and until is not None:
+        raise CallError("--only and --until exclude each other; give one of them")
+    for name in (only, until):
+        if name is not None and name not in BY_NAME:
+            raise CallError(f"there is no stage {name!r}; stages are {', '.join(BY_NAME)}")
+    if only is not None:
+        return [BY_NAME[only]]
+    if until is not None:
+        return STAGES[: STAGES.index(BY_NAME[until]) + 1]
+    return STAGES
+
+
+def plan_stages(recipe: Recipe, *, only: str | None = None, until: str | None = None) -> list[Planned]:
+    """Returns every stage with what a run would do about it; raises CallError if a source or encoder is not there."""
+    chosen = chosen_stages(only, until)
+    plan: list[Planned] = []
+    moved = False
+    for stage in STAGES:
+        cause = stage.skipped(recipe)
+        if cause is not None:
+            plan.append(Planned(stage, "skipped", cause))
+        elif stage not in chosen:
+            plan.append(Planned(stage, "left_out", "not asked for"))
+        else:
+            planned = _planned(recipe, stage, moved=moved)
+            moved = moved or planned.status in ("run", "depends")
+            plan.append(planned)
+    return plan
+
+
+def units_of(recipe: Recipe, stage: Stage) -> int | None:
+    """Returns how many units a stage will see, or None while its inputs are not there."""
+    if not stage.units:
+        return None
+    inputs = inputs_of(recipe, stage)
+    total = 0
+    for table in stage.units:
+        try:
+            manifest = read_manifest(recipe.output, inputs[table])
+        except BrokenTable:
+            return None
+        if manifest is None:
+            return None
+        total += manifest.rows(table)
+    return total
+
+
+def _planned(recipe: Recipe, stage: Stage, *, moved: bool) -> Planned:
+    if moved:
+        return Planned(stage, "depends", "after the stages before it", units_of(recipe, stage))
+    try:
+        now = pending(recipe, stage, "")
+    except BrokenTable as error:
+        return Planned(stage, "run", str(error))
+    manifest, cause = finished(recipe, stage, now)
+    units = units_of(recipe, stage)
+    return Planned(stage, "finished" if manifest else "run", cause, units, manifest)

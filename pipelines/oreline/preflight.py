@@ -1,0 +1,172 @@
+"""Preflight: all that would make a run fail, found before its first stage, all at once."""
+
+import importlib.util
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from oreline import files
+from oreline.errors import OrelineError, PreflightError
+from oreline.fingerprint import prompt_ids
+from oreline.planning import Planned, plan_stages
+from oreline.recipe.checks import check_recipe
+from oreline.recipe.loading import LoadedRecipe, load_recipe
+from oreline.recipe.settings import Llm, Recipe, Source
+
+LlmStage = Literal["synthesize", "filter", "judge"]
+
+
+def check(
+    loaded: LoadedRecipe,
+    *,
+    only: str | None = None,
+    until: str | None = None,
+    adopt_from: str | None = None,
+    beam_options: Sequence[str] = (),
+) -> list[Planned]:
+    """Returns the plan of a run if nothing stands in its way.
+
+    Raises PreflightError with every problem found: the recipe's own contradictions, sources, prompts, extras, keys,
+    budgets, the encoder, the output. Nothing is written but a file that shows that the output can be.
+    """
+    recipe = loaded.recipe
+    problems = list(check_recipe(loaded))
+    problems.extend(_gather(_beam_problems(recipe, beam_options)))
+    problems.extend(_gather(_source_problems(recipe)))
+    problems.extend(_gather(_output_problems(recipe, adopt_from)))
+    plan: list[Planned] = []
+    if not problems:
+        problems.extend(_encoder_problems(recipe, only, until))
+    if not problems:
+        plan = plan_stages(recipe, only=only, until=until)
+        running = {each.stage.name for each in plan if each.status in ("run", "depends")}
+        problems.extend(_gather(_llm_problems(recipe, running)))
+    if problems:
+        raise PreflightError(problems)
+    return plan
+
+
+def _gather(problems: Iterator[str]) -> list[str]:
+    return list(problems)
+
+
+def _told(action: Callable[[], object]) -> Iterator[str]:
+    """Yields the message of the expected error that `action` raises, if it raises one."""
+    try:
+        action()
+    except OrelineError as error:
+        yield str(error)
+
+
+def _beam_problems(recipe: Recipe, beam_options: Sequence[str]) -> Iterator[str]:
+    from oreline.recipe.beam_options import check_beam_options
+
+    given = [*recipe.beam.options, *beam_options]
+    for own in recipe.beam.stages.values():
+        given.extend(own.options)
+    if given:
+        yield from check_beam_options(given)
+    if recipe.beam.runner == "dataflow" and importlib.util.find_spec("googleapiclient") is None:
+        yield "beam.runner is dataflow, but the extra is missing: pip install 'oreline[gcp]'"
+
+
+def _source_problems(recipe: Recipe) -> Iterator[str]:
+    from oreline.sources.discovery import available_splits, check_source, source_files
+
+    def readable(source: Source) -> None:
+        source_files(source)
+        check_source(source)
+        if source.split is not None:
+            available_splits(source)
+
+    for source in recipe.sources:
+        yield from _told(lambda source=source: readable(source))  # type: ignore[misc]  # bound now, not later
+
+
+def _output_problems(recipe: Recipe, adopt_from: str | None) -> Iterator[str]:
+    for name, folder in (("output", recipe.output), ("cache", recipe.cache_folder)):
+        yield from _unwritable(name, folder)
+    stored = files.join(recipe.output, "recipe.yaml")
+    if files.exists(stored):
+        yield from _of_another_recipe(recipe, stored)
+    elif _holds_foreign_files(recipe.output):
+        yield f"output: {recipe.output} holds files that oreline did not write; choose a new or empty folder"
+    if adopt_from is not None and os.path.realpath(adopt_from) == os.path.realpath(recipe.output):
+        yield f"--from and output are both {adopt_from}; give the new run an output of its own (--set output=...)"
+
+
+def _unwritable(name: str, folder: str) -> Iterator[str]:
+    """Tries to write into the folder; where it is not there yet, into the nearest one above it."""
+    probe = folder
+    if files.is_local(folder):
+        probe = os.path.abspath(folder)
+        while not os.path.exists(probe):
+            probe = os.path.dirname(probe)
+        if not os.path.isdir(probe):
+            yield f"{name}: {probe} is a file, but a folder is needed; choose another {name}"
+            return
+    path = files.join(probe, f".oreline-{uuid.uuid4().hex}")
+    try:
+        files.write_atomically(path, b"")
+        files.delete(path)
+    except OSError as error:
+        yield f"{name}: cannot write in {probe} ({error.strerror or error}); choose another {name}"
+
+
+def _of_another_recipe(recipe: Recipe, stored: str) -> Iterator[str]:
+    from oreline.sources.discovery import dataset_name
+
+    try:
+        old = load_recipe(stored).recipe
+    except OrelineError as error:
+        yield f"output: {stored} cannot be read ({error}); choose another output or delete that folder"
+        return
+    ours = {dataset_name(source) for source in recipe.sources}
+    theirs = {dataset_name(source) for source in old.sources}
+    if not ours & theirs:
+        yield (
+            f"output: {recipe.output} belongs to a recipe with other sources ({', '.join(sorted(theirs))}; "
+            f"this one has {', '.join(sorted(ours))}); choose another output or delete that folder"
+        )
+
+
+def _holds_foreign_files(output: str) -> bool:
+    ours = ("_lock", "run.log", "_progress", "_cache")
+    prefix = len(output.rstrip("/")) + 1
+    return any(not found.path[prefix:].startswith(ours) for found in files.walk(output))
+
+
+def _encoder_problems(recipe: Recipe, only: str | None, until: str | None) -> Iterator[str]:
+    """Checks the encoder before the plan is made, as the plan asks for its identity."""
+    from oreline.planning import chosen_stages
+    from oreline.stages.catalog import BY_NAME
+
+    embed = BY_NAME["embed"]
+    if embed.skipped(recipe) is None and embed in chosen_stages(only, until):
+        from oreline.encoders.identity import identity
+
+        yield from _told(lambda: identity(recipe.encoder))
+
+
+def _llm_problems(recipe: Recipe, running: set[str]) -> Iterator[str]:
+    from oreline.prompting import load
+
+    stages: tuple[LlmStage, ...] = ("synthesize", "filter", "judge")
+    checked: list[Llm] = []
+    for stage in stages:
+        prompts = prompt_ids(recipe, stage) if stage in running else []
+        for prompt in prompts:
+            yield from _told(lambda prompt=prompt: load(prompt))  # type: ignore[misc]  # bound now, not later
+        llm = recipe.llm_of(stage)
+        if prompts and llm is not None and llm not in checked:
+            checked.append(llm)
+            yield from _model_problems(llm)
+
+
+def _model_problems(llm: Llm) -> Iterator[str]:
+    from oreline.llm.keys import gemini_key
+    from oreline.llm.prices import effective_budget
+
+    yield from _told(gemini_key)
+    yield from _told(lambda: effective_budget(llm))
