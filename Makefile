@@ -18,7 +18,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: $(VENV)/.installed  ## Triples from the documentation of Python's own standard library.
 	@mkdir -p out
 	$(BIN)/oreline run examples/demo.yaml --set output=$(DEMO_OUT) --set sources.0.limit=$(DEMO_DOCUMENTS)
-	@$(BIN)/oreline show $(DEMO_OUT) --limit 3
 
 test: $(VENV)/.installed lint  ## Lint, types, tests.
 	$(BIN)/python -m pytest -q

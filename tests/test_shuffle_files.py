@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreline.job import Job
-from oreline.shuffle import Scatter, gather
+from oreline.shuffle import Reference, Scatter, gather
 
 from house import recipe_for
 
@@ -19,7 +19,7 @@ def test_every_row_comes_back_under_its_key(rows: list[tuple[int, str]]) -> None
     with tempfile.TemporaryDirectory() as folder:
         job = Job(folder, "dedup", recipe_for(Path(folder)), {})
         scatter = Scatter(job, "texts")
-        references = []
+        references: list[Reference] = []
         for start in range(0, len(rows), 7):
             block = rows[start : start + 7]
             keys = [key for key, _ in block]

@@ -78,4 +78,4 @@ def test_a_row_that_lacks_a_required_value_is_refused() -> None:
     assert not schema.field("query").nullable
     assert schema.field("instruction").nullable
     with pytest.raises(TypeError):
-        Query(query_id="d/1", dataset="d", query="x")  # type: ignore[call-arg]  # the mistake under test
+        Query(query_id="d/1", dataset="d", query="x")

@@ -4,7 +4,8 @@ import os
 import shutil
 
 from oreline import files
-from oreline.errors import BrokenTable
+from oreline.errors import BrokenTable, CallError
+from oreline.recipe.loading import LoadedRecipe, load_recipe
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest, write_manifest
 from oreline.tables.parts import Part
 
@@ -26,6 +27,18 @@ def adopt(old: str, new: str, stage: str, fingerprint: str) -> Manifest | None:
             _take(old, new, part)
     write_manifest(new, manifest)
     return manifest
+
+
+def with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe:
+    """Takes the earlier output's cache unless the recipe names one: re-mining pays and encodes nothing twice."""
+    if adopt_from is None or loaded.recipe.cache is not None:
+        return loaded
+    stored = files.join(adopt_from, "recipe.yaml")
+    if not files.exists(stored):
+        raise CallError(f"--from {adopt_from}: there is no recipe.yaml in it; name the output folder of an earlier run")
+    old = load_recipe(stored).recipe
+    cache = files.join(adopt_from, "_cache") if old.cache is None else old.cache
+    return loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))
 
 
 def _take(old: str, new: str, part: Part) -> None:

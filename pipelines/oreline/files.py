@@ -3,10 +3,12 @@
 Local paths are listed and deleted by name rather than by pattern: FileSystems would read `[1]` in a path as a glob.
 """
 
+import glob as local_glob
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -91,10 +93,22 @@ def walk(folder: str) -> Iterator[FileInfo]:
         for parent, folders, names in os.walk(folder):
             folders.sort()
             for name in sorted(names):
-                yield info(os.path.join(parent, name))
+                # A file may vanish while the folder is read: another process may replace or delete it.
+                with suppress(FileNotFoundError):
+                    yield info(os.path.join(parent, name))
         return
     for found in sorted(FileSystems.match([join(folder, "**")])[0].metadata_list, key=lambda each: each.path):
         yield FileInfo(found.path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
+
+
+def glob(pattern: str) -> list[FileInfo]:
+    """Returns the files that match a pattern (`*`, `?`, `[abc]`, `**` for any depth), sorted by path."""
+    if is_local(pattern):
+        found = sorted(path for path in local_glob.iglob(pattern, recursive=True) if os.path.isfile(path))
+        return [info(path) for path in found]
+    matched = FileSystems.match([pattern])[0].metadata_list
+    listed = (FileInfo(each.path, each.size_in_bytes, each.last_updated_in_seconds or 0.0) for each in matched)
+    return sorted(listed, key=lambda each: each.path)
 
 
 def delete(path: str) -> None:

@@ -3,9 +3,13 @@
 from oreline.commit import Pending
 from oreline.errors import BrokenTable
 from oreline.ids import Json, sha256_json
+from oreline.judging.answers import ListwiseAnswer, RaterAnswer
+from oreline.prompting.prompt import Prompt, load
 from oreline.recipe.settings import Recipe
-from oreline.stages.catalog import STAGES, Stage
+from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
+from oreline.writing.answers import FretAnswer
+from oreline.writing.catalog import writer_of
 
 
 def inputs_of(recipe: Recipe, stage: Stage) -> dict[str, str]:
@@ -69,29 +73,25 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
     if stage.name == "ingest":
         from oreline.sources.discovery import source_files
 
-        found = [[[each.path, each.size, str(each.modified)] for each in source_files(one)] for one in recipe.sources]
-        return {"sources": [[*listing] for listing in found]}
+        listings: list[Json] = [
+            [f"{each.path} {each.size} {each.modified}" for each in source_files(source)] for source in recipe.sources
+        ]
+        return {"sources": listings}
     if stage.name == "embed":
         from oreline.encoders.identity import identity
 
         return {"encoder": identity(recipe.encoder).digest}
-    prompts = prompt_ids(recipe, stage.name)
-    if prompts:
-        from oreline.prompting import load
-
-        return {"prompts": {prompt: load(prompt).digest for prompt in prompts}}
-    return {}
+    prompts = prompts_of(recipe, stage.name)
+    return {"prompts": {prompt.id: prompt.digest for prompt in prompts}} if prompts else {}
 
 
-def prompt_ids(recipe: Recipe, stage: str) -> list[str]:
-    """Returns the prompts that a stage renders in this recipe."""
+def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:
+    """Returns the prompts that a stage renders in this recipe; raises CallError if one cannot be read."""
+    if model_of(recipe, stage) is None:
+        return []
     if stage == "synthesize":
-        from oreline.writing.catalog import WRITERS
-
-        known = [WRITERS[writer] for writer in recipe.writers() if writer in WRITERS]
-        return sorted(writer.prompt_id for writer in known if writer.prompt_id is not None)
-    if stage == "filter" and recipe.filter.rater is not None and recipe.llm_of("filter") is not None:
-        return [recipe.filter.rater.prompt]
+        prompts = (writer_of(name).prompt for name in recipe.writers())
+        return [load(prompt, FretAnswer) for prompt in prompts if prompt is not None]
     if stage == "judge":
-        return [f"judge/{scorer}" for scorer in recipe.judge.scorers]
-    return []
+        return [load(f"judge/{scorer}", ListwiseAnswer) for scorer in recipe.judge.scorers]
+    return [load(recipe.filter.rater.prompt, RaterAnswer)] if recipe.filter.rater is not None else []

@@ -4,17 +4,15 @@ import importlib.util
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from oreline import files
 from oreline.errors import OrelineError, PreflightError
-from oreline.fingerprint import prompt_ids
+from oreline.fingerprint import prompts_of
 from oreline.planning import Planned, plan_stages
 from oreline.recipe.checks import check_recipe
 from oreline.recipe.loading import LoadedRecipe, load_recipe
 from oreline.recipe.settings import Llm, Recipe, Source
-
-LlmStage = Literal["synthesize", "filter", "judge"]
+from oreline.stages.catalog import model_of
 
 
 def check(
@@ -32,23 +30,22 @@ def check(
     """
     recipe = loaded.recipe
     problems = list(check_recipe(loaded))
-    problems.extend(_gather(_beam_problems(recipe, beam_options)))
-    problems.extend(_gather(_source_problems(recipe)))
-    problems.extend(_gather(_output_problems(recipe, adopt_from)))
+    problems.extend(list(_beam_problems(recipe, beam_options)))
+    problems.extend(list(_source_problems(recipe)))
+    problems.extend(list(_dedup_problems(recipe)))
+    problems.extend(list(_output_problems(recipe, adopt_from)))
     plan: list[Planned] = []
     if not problems:
         problems.extend(_encoder_problems(recipe, only, until))
     if not problems:
-        plan = plan_stages(recipe, only=only, until=until)
-        running = {each.stage.name for each in plan if each.status in ("run", "depends")}
-        problems.extend(_gather(_llm_problems(recipe, running)))
+        try:
+            plan = plan_stages(recipe, only=only, until=until)
+            problems.extend(list(_llm_problems(recipe, plan)))
+        except OrelineError as error:
+            problems.append(str(error))
     if problems:
         raise PreflightError(problems)
     return plan
-
-
-def _gather(problems: Iterator[str]) -> list[str]:
-    return list(problems)
 
 
 def _told(action: Callable[[], object]) -> Iterator[str]:
@@ -149,24 +146,39 @@ def _encoder_problems(recipe: Recipe, only: str | None, until: str | None) -> It
         yield from _told(lambda: identity(recipe.encoder))
 
 
-def _llm_problems(recipe: Recipe, running: set[str]) -> Iterator[str]:
-    from oreline.prompting import load
-
-    stages: tuple[LlmStage, ...] = ("synthesize", "filter", "judge")
-    checked: list[Llm] = []
-    for stage in stages:
-        prompts = prompt_ids(recipe, stage) if stage in running else []
-        for prompt in prompts:
-            yield from _told(lambda prompt=prompt: load(prompt))  # type: ignore[misc]  # bound now, not later
-        llm = recipe.llm_of(stage)
-        if prompts and llm is not None and llm not in checked:
-            checked.append(llm)
-            yield from _model_problems(llm)
+def models_called(recipe: Recipe, plan: Sequence[Planned]) -> dict[Llm, list[str]]:
+    """Returns the models that a plan may call, each with its stages."""
+    called: dict[Llm, list[str]] = {}
+    for planned in plan:
+        llm = model_of(recipe, planned.stage.name)
+        if llm is not None and planned.status in ("run", "depends"):
+            called.setdefault(llm, []).append(planned.stage.name)
+    return called
 
 
-def _model_problems(llm: Llm) -> Iterator[str]:
-    from oreline.llm.keys import gemini_key
-    from oreline.llm.prices import effective_budget
+def models_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+    """Yields a line per model that a run may call: which one, for what, whose key, and what it may spend."""
+    from oreline.llm.budget import effective_budget
+    from oreline.llm.providers import key_variable
 
-    yield from _told(gemini_key)
-    yield from _told(lambda: effective_budget(llm))
+    for llm, stages in models_called(recipe, plan).items():
+        limit = effective_budget(llm)
+        default = " (the default; set llm.budget_usd)" if llm.budget_usd is None and llm.budget_tokens is None else ""
+        told = f"{llm.provider} {llm.model} for {', '.join(stages)}"
+        yield f"{told}: key from {key_variable(llm)}, budget {limit}{default}"
+
+
+def _llm_problems(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+    from oreline.llm.providers import problems
+
+    for llm, stages in models_called(recipe, plan).items():
+        for stage in stages:
+            yield from _told(lambda stage=stage: prompts_of(recipe, stage))  # type: ignore[misc]  # bound now
+        yield from problems(llm)
+
+
+def _dedup_problems(recipe: Recipe) -> Iterator[str]:
+    from oreline.minhash.parameters import problems
+
+    if recipe.dedup.enabled:
+        yield from problems(recipe.dedup)

@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "not_encodable": "the encoder cannot take the text",
     # select
     "no_positive": "the query has no positive document left",
+    "not_mined": "mining has no score to select by: the query or its positives have no vector",
     "failed_round_trip": "the query's own encoder does not find its positive again",
     "low_grade": "the judge graded the positive too low",
     "no_relevant_passage": "the judge found no relevant document",

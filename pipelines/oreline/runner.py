@@ -13,7 +13,7 @@ from oreline.commit import Pending, outcome_path
 from oreline.files import delete
 from oreline.job import Job
 from oreline.recipe.settings import Recipe
-from oreline.stages.catalog import Stage
+from oreline.stages.catalog import Stage, model_of
 from oreline.stages.transforms import transform
 from oreline.stages.wiring import Commit
 
@@ -23,10 +23,8 @@ def stage_workers(recipe: Recipe, stage: str) -> int:
     own = recipe.beam.stages.get(stage)
     if own is not None and own.workers is not None:
         return own.workers
-    if stage in ("synthesize", "judge"):
-        llm = recipe.llm_of("synthesize" if stage == "synthesize" else "judge")
-        return llm.workers if llm else recipe.beam.workers
-    return recipe.beam.workers
+    called = model_of(recipe, stage)
+    return called.workers if called is not None else recipe.beam.workers
 
 
 def beam_arguments(recipe: Recipe, stage: str, extra: Sequence[str] = ()) -> list[str]:

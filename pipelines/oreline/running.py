@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oreline import files
-from oreline.adoption import adopt
+from oreline.adoption import adopt, with_old_cache
 from oreline.commit import Pending, read_outcome, sweep
 from oreline.errors import CallError, Interrupted, NoTriples, OrelineError, StageFailed, Stopped
 from oreline.fingerprint import finished, inputs_of, pending
@@ -20,9 +20,9 @@ from oreline.heartbeat import read_heartbeats
 from oreline.job import Job
 from oreline.lock import hold
 from oreline.planning import chosen_stages, units_of
-from oreline.preflight import check
+from oreline.preflight import check, models_told
 from oreline.progress import ProgressLine, duration
-from oreline.recipe.loading import LoadedRecipe, dump_recipe, load_recipe, recipe_from
+from oreline.recipe.loading import dump_recipe, load_recipe, recipe_from
 from oreline.recipe.settings import Recipe
 from oreline.stages.catalog import STAGES, Stage
 from oreline.tables.manifest import Manifest, read_manifest
@@ -53,7 +53,8 @@ class RunResult:
     @property
     def triples(self) -> int | None:
         """The number of triples, or None if select was not reached."""
-        manifests = [each.manifest for each in self.stages if each.name == "select" and each.manifest]
+        seen = [each for each in self.stages if each.name == "select" and each.how != "left_out"]
+        manifests = [each.manifest for each in seen if each.manifest is not None]
         return manifests[0].rows("triples") if manifests else None
 
 
@@ -76,10 +77,12 @@ def run(
     quota, Interrupted (130) after Ctrl-C. What finished stays, and the same call goes on from there.
     """
     loaded = load_recipe(recipe, overrides) if isinstance(recipe, str) else recipe_from(recipe, overrides)
-    loaded = _with_old_cache(loaded, adopt_from)
+    loaded = with_old_cache(loaded, adopt_from)
     chosen_stages(only, until)
-    check(loaded, only=only, until=until, adopt_from=adopt_from, beam_options=beam_options)
+    plan = check(loaded, only=only, until=until, adopt_from=adopt_from, beam_options=beam_options)
     made = loaded.recipe
+    for told in models_told(made, plan):
+        _say(told)
     with ExitStack() as held:
         held.enter_context(hold(made.output))
         held.enter_context(hold(made.cache_folder))
@@ -198,18 +201,6 @@ class _Session:
         if manifest is None or manifest.fingerprint != now.fingerprint:
             raise StageFailed(f"{stage.name} ended without a manifest; see {files.join(output, 'run.log')}")
         return manifest
-
-
-def _with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe:
-    """Takes the earlier output's cache unless the recipe names one: re-mining pays and encodes nothing twice."""
-    if adopt_from is None or loaded.recipe.cache is not None:
-        return loaded
-    stored = files.join(adopt_from, "recipe.yaml")
-    if not files.exists(stored):
-        raise CallError(f"--from {adopt_from}: there is no recipe.yaml in it; name the output folder of an earlier run")
-    old = load_recipe(stored).recipe
-    cache = files.join(adopt_from, "_cache") if old.cache is None else old.cache
-    return loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))
 
 
 def _prepare(recipe: Recipe) -> None:

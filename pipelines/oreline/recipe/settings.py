@@ -20,7 +20,9 @@ SourceFormat = Literal["jsonl", "parquet", "csv", "tsv", "beir", "markdown", "te
 class Settings(BaseModel):
     """A section of the recipe: strict types, no unknown keys, no change after reading."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class Columns(Settings):
@@ -283,7 +285,7 @@ class Select(Settings):
     """Which rows are made, and which negatives they get."""
 
     gates: Gates = Gates()
-    """What a query must pass."""
+    """What a query must pass: round trip and grade."""
     relabel: Relabel = Relabel()
     """What verdicts do to positives."""
     ceiling: Ceiling = PercentCeiling()

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from oreline.ids import Json
-from oreline.recipe.settings import Recipe, Settings
+from oreline.recipe.settings import Llm, Recipe, Settings
+from oreline.writing.catalog import writer_of
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,18 @@ def judge_skipped(recipe: Recipe) -> str | None:
     if not recipe.judge.enabled:
         return "judge.enabled is false"
     return mining_skipped(recipe) or (None if recipe.llm_of("judge") else "no llm in the recipe")
+
+
+def model_of(recipe: Recipe, stage: str) -> Llm | None:
+    """Returns the model that a stage calls in this recipe, or None if it calls none."""
+    if stage == "synthesize" and recipe.synthesize.enabled:
+        calls = any(writer_of(name).needs_llm for name in recipe.writers())
+        return recipe.llm_of("synthesize") if calls else None
+    if stage == "filter" and recipe.filter.enabled and recipe.filter.rater is not None:
+        return recipe.llm_of("filter")
+    if stage == "judge" and judge_skipped(recipe) is None:
+        return recipe.llm_of("judge")
+    return None
 
 
 STAGES: tuple[Stage, ...] = (

@@ -1,6 +1,7 @@
 """What all stages share: work lists, the grouping of references, and the commit node."""
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,29 @@ def decode_row_group(encoded: bytes) -> RowGroup:
     """Reads what `encode_row_group` wrote."""
     table, path, index, rows = json.loads(encoded)
     return RowGroup(table, path, index, rows)
+
+
+def keyed(reference: bytes) -> tuple[int, bytes]:
+    """Returns a reference under a key of its own, the same in every run."""
+    return zlib.crc32(reference), reference
+
+
+def ungrouped(group: tuple[int, Iterable[bytes]]) -> Iterator[bytes]:
+    """Yields the references of a group."""
+    return iter(group[1])
+
+
+class Spread(beam.PTransform):
+    """Spreads references over the workers. Beam's own Reshuffle would pickle them on the way."""
+
+    def expand(self, references: "beam.PCollection[bytes]") -> "beam.PCollection[bytes]":
+        """Wires a grouping by a key of each reference, and takes the groups apart again."""
+        return (
+            references
+            | "Key" >> beam.Map(keyed).with_output_types(tuple[int, bytes])
+            | "Group" >> beam.GroupByKey()
+            | "Ungroup" >> beam.FlatMap(ungrouped).with_output_types(bytes)
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +78,7 @@ class RowGroups(beam.PTransform):
             root
             | "Start" >> beam.Impulse()
             | "ListRowGroups" >> beam.FlatMap(listing).with_output_types(bytes)
-            | "Spread" >> beam.Reshuffle()
+            | "Spread" >> Spread()
         )
 
 

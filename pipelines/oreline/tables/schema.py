@@ -1,7 +1,7 @@
 """Arrow schemas and JSON contracts from the row types, and rows to Arrow and back."""
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -29,7 +29,7 @@ def row_schema(row_type: type) -> pa.Schema:
 
 def to_arrow(row_type: type[Row], rows: Sequence[Row]) -> pa.Table:
     """Returns the rows as an Arrow table with `row_schema(row_type)`."""
-    schema = row_schema(row_type)
+    schema = row_schema(cast("Hashable", row_type))
     columns = [pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in schema.names]
     return pa.table(columns, schema=schema)
 
@@ -37,7 +37,7 @@ def to_arrow(row_type: type[Row], rows: Sequence[Row]) -> pa.Table:
 def from_arrow(row_type: type[Row], table: pa.Table) -> list[Row]:
     """Returns the rows of an Arrow table that has (at least) the columns of `row_type`."""
     names = [spec.name for spec in fields(cast("type", row_type))]
-    builders = _builders(row_type)
+    builders = _builders(cast("Hashable", row_type))
     columns = [table.column(name).to_pylist() for name in names]
     for place, name in enumerate(names):
         if (build := builders.get(name)) is not None:

@@ -1,0 +1,83 @@
+"""Writes the contracts of tables, LLM answers and recipes as data: `python -m oreline.contracts [FOLDER]`."""
+
+import importlib
+import json
+import os
+import sys
+from typing import cast
+
+from pydantic import BaseModel
+
+from oreline.ids import Json
+from oreline.recipe.settings import Recipe
+from oreline.records import ROW_TYPES
+from oreline.tables.schema import contract
+
+ANSWERS = {
+    "FretAnswer": "oreline.writing.answers",
+    "RaterAnswer": "oreline.judging.answers",
+    "ListwiseAnswer": "oreline.judging.answers",
+}
+"""What models answer with, and the module of each; every one has a schema file."""
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_EXAMPLES: list[Json] = [
+    {"output": "out/handbook", "sources": ["docs/"], "llm": {"provider": "gemini", "model": "gemini-3.5-flash-lite"}},
+    {
+        "output": "out/medquad",
+        "sources": [{"path": "data/medquad", "format": "beir", "positive_from": 1}],
+        "mine": {"ceiling": {"percent_of_positive": 0.95}},
+        "select": {"window": [1, 10], "negatives": 4},
+    },
+]
+
+
+def contracts() -> dict[str, Json]:
+    """Returns every contract by its file name in `schemas/`."""
+    files: dict[str, Json] = {f"{table}.schema.json": contract(table) for table in ROW_TYPES}
+    for name, module in ANSWERS.items():
+        model = cast("type[BaseModel]", getattr(importlib.import_module(module), name))
+        files[f"{name}.schema.json"] = {"$schema": _DIALECT, **_object(model)}
+    files["recipe.schema.json"] = recipe_schema()
+    return files
+
+
+def recipe_schema() -> dict[str, Json]:
+    """Returns the JSON Schema of a recipe as it is written: a bare path in `sources` is a source too.
+
+    `operational: true` marks keys that cannot change what comes out and so enter no fingerprint.
+    """
+    schema = _object(Recipe)
+    properties = cast("dict[str, dict[str, Json]]", schema["properties"])
+    sources = properties["sources"]
+    sources["items"] = {
+        "anyOf": [{"type": "string", "description": "A path, short for {path: ...}."}, sources["items"]]
+    }
+    return {"$schema": _DIALECT, **schema, "examples": _EXAMPLES}
+
+
+def _object(model: type[BaseModel]) -> dict[str, Json]:
+    return cast("dict[str, Json]", model.model_json_schema())
+
+
+def text_of(value: Json) -> str:
+    """Returns a contract as its file holds it."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_contracts(folder: str) -> list[str]:
+    """Writes all contracts into a folder, deletes those that have no type any more, and returns the names written."""
+    os.makedirs(folder, exist_ok=True)
+    made = contracts()
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".schema.json") and name not in made:
+            os.remove(os.path.join(folder, name))
+    for name, value in made.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as file:
+            file.write(text_of(value))
+    return list(made)
+
+
+if __name__ == "__main__":
+    target = sys.argv[1] if len(sys.argv) > 1 else "schemas"
+    sys.stdout.write(f"{len(write_contracts(target))} contracts in {target}/\n")

@@ -1,0 +1,1 @@
+"""The embedding store, and the blocks in which texts reach the encoder."""

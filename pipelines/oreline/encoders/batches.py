@@ -1,0 +1,30 @@
+"""How texts are cut into batches: by length, under a budget of padded tokens."""
+
+from collections.abc import Iterator, Sequence
+
+LARGEST_SPREAD = 1.5
+"""A batch ends where a text is this many times longer than its shortest: padding is work for nothing."""
+
+_SHORT = 16
+"""Below this many tokens, padding costs less than a further batch."""
+
+
+def token_batches(tokens: Sequence[int], keys: Sequence[str], budget: int) -> Iterator[list[int]]:
+    """Yields the places of texts, batch by batch; the result depends on the set of (tokens, key) alone.
+
+    `tokens` are lengths, special tokens included; texts are taken in the order of (tokens, key). A batch holds as many
+    as keep its rows times its longest text within `budget`, and at least one.
+    """
+    batch: list[int] = []
+    shortest = 0
+    for place in sorted(range(len(tokens)), key=lambda each: (tokens[each], keys[each])):
+        length = tokens[place]
+        full = (len(batch) + 1) * length > budget
+        if batch and (full or length > LARGEST_SPREAD * max(shortest, _SHORT)):
+            yield batch
+            batch = []
+        if not batch:
+            shortest = length
+        batch.append(place)
+    if batch:
+        yield batch

@@ -1,0 +1,117 @@
+"""Query and document prefixes by model family, as data.
+
+Sources: the model cards on the hub; for EmbeddingGemma and gemini-embedding-2 the prompt table of the EmbeddingGemma
+report (arXiv:2509.20354). `{instruction}` stands for a query's own instruction, `{title}` for a document's title.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from oreline.recipe.settings import Encoder
+from oreline.records import TaskType
+
+
+@dataclass(frozen=True)
+class Prefixes:
+    """What stands before queries and documents.
+
+    `queries` overrides `query` for some tasks. Where a query has an instruction and `instructed` is not empty, that is
+    taken instead, with `{instruction}` filled in. A document prefix with `{title}` takes the title out of the text;
+    `no_title` stands for a missing one.
+    """
+
+    query: str = ""
+    document: str = ""
+    queries: Mapping[TaskType, str] = field(default_factory=dict)
+    instructed: str = ""
+    no_title: str = "none"
+
+
+_GEMMA_QUERIES: Mapping[TaskType, str] = {
+    "question_answering": "task: question answering | query: ",
+    "fact_checking": "task: fact checking | query: ",
+    "sentence_similarity": "task: sentence similarity | query: ",
+    "classification": "task: classification | query: ",
+    "clustering": "task: clustering | query: ",
+    "code_retrieval": "task: code retrieval | query: ",
+    "summarization": "task: summarization | query: ",
+}
+_GEMMA = Prefixes("task: search result | query: ", "title: {title} | text: ", _GEMMA_QUERIES)
+_INSTRUCT = "Instruct: {instruction}\nQuery: "
+_WEB_SEARCH = "Given a web search query, retrieve relevant passages that answer the query"
+
+FAMILIES: Mapping[str, Prefixes] = {
+    "minilm": Prefixes(),
+    "e5": Prefixes("query: ", "passage: "),
+    "e5-instruct": Prefixes(f"Instruct: {_WEB_SEARCH}\nQuery: ", "", instructed=_INSTRUCT),
+    "bge-en": Prefixes("Represent this sentence for searching relevant passages: "),
+    "bge-zh": Prefixes("为这个句子生成表示以用于检索相关文章："),  # noqa: RUF001 - the model was trained with this colon
+    "bge-m3": Prefixes(),
+    "embeddinggemma": _GEMMA,
+    "gemini-embedding-1": Prefixes(),  # the task goes to the API as task_type
+    "gemini-embedding-2": _GEMMA,
+    "qwen3": Prefixes(f"Instruct: {_WEB_SEARCH}\nQuery:", "", instructed="Instruct: {instruction}\nQuery:"),
+    "nomic": Prefixes(
+        "search_query: ",
+        "search_document: ",
+        {"classification": "classification: ", "clustering": "clustering: ", "sentence_similarity": "clustering: "},
+    ),
+}
+"""Prefixes by family."""
+
+_NAMES: tuple[tuple[str, str], ...] = (
+    (r"minilm", "minilm"),
+    (r"embedding-?gemma", "embeddinggemma"),
+    (r"gemini-embedding-0", "gemini-embedding-1"),
+    (r"gemini-embedding", "gemini-embedding-2"),
+    (r"qwen3-embedding", "qwen3"),
+    (r"nomic-embed-text", "nomic"),
+    (r"bge-m3", "bge-m3"),
+    (r"bge-(small|base|large)-en", "bge-en"),
+    (r"bge-(small|base|large)-zh", "bge-zh"),
+    (r"e5-(mistral|.*instruct)", "e5-instruct"),
+    (r"(^|[/_-])e5-(small|base|large)", "e5"),
+)
+
+
+def family_of(model: str) -> str | None:
+    """Returns the family of a model by its name, or None for an unknown one."""
+    name = model.rstrip("/").lower()
+    return next((family for pattern, family in _NAMES if re.search(pattern, name)), None)
+
+
+def prefixes_of(settings: Encoder, folder: str | None = None) -> Prefixes:
+    """Returns the prefixes of an encoder: the recipe's own, else its family's, else those that the model carries.
+
+    `folder` holds the model's files; its `config_sentence_transformers.json` may carry prompts. Whatever is chosen is
+    the only prefix: the encoder adds none of its own. A checkpoint that carries a family's prompt is of that family.
+    """
+    own = _own_prompts(folder) if folder is not None else {}
+    family = family_of(settings.model) or _family_by_prompts(own)
+    if family is not None:
+        chosen = FAMILIES[family]
+    else:
+        chosen = Prefixes(own.get("query", ""), own.get("document", own.get("passage", "")))
+    if settings.query_prefix is not None:
+        chosen = replace(chosen, query=settings.query_prefix, queries={}, instructed="")
+    if settings.document_prefix is not None:
+        chosen = replace(chosen, document=settings.document_prefix)
+    return chosen
+
+
+def _own_prompts(folder: str) -> dict[str, str]:
+    path = os.path.join(folder, "config_sentence_transformers.json")
+    if not os.path.isfile(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        prompts = json.load(file).get("prompts") or {}
+    return {str(name).lower(): str(prompt) for name, prompt in prompts.items()}
+
+
+def _family_by_prompts(prompts: Mapping[str, str]) -> str | None:
+    query = prompts.get("query", "")
+    known = (name for name, prefixes in FAMILIES.items() if prefixes.query and prefixes.query.strip() == query.strip())
+    return next(known, None)

@@ -1,0 +1,1 @@
+"""Trainers' files: one module per format, and what they share."""

@@ -1,0 +1,1 @@
+"""Writers without a model: queries taken from a document's own words. Plain functions, no Beam."""

@@ -1,0 +1,40 @@
+"""What a model answers when it grades documents or rates a query."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+GradeValue = Annotated[int, Field(ge=0, le=3)]
+
+
+class DocumentGrade(BaseModel):
+    """The grade of one of the documents shown."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    document: Annotated[int, Field(ge=1)]
+    """Number of the document, as shown."""
+    reason: str = ""
+    """A few words that support the grade."""
+    grade: GradeValue
+    """3 answers fully, 2 answers mostly, 1 partly relevant, 0 irrelevant."""
+
+
+class ListwiseAnswer(BaseModel):
+    """The grades of all documents shown, each once."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    grades: Annotated[list[DocumentGrade], Field(min_length=1)]
+    """One entry per document."""
+
+
+class RaterAnswer(BaseModel):
+    """The rater's verdict on a query."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    reason: str = ""
+    """A few words that support the grade."""
+    grade: GradeValue
+    """3 surely typed by somebody, 2 plausible, 1 hardly, 0 nobody would type this."""

@@ -1,0 +1,141 @@
+"""Filling the journal: the requests of some lanes go in, their answers come out. No Beam here."""
+
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from itertools import groupby
+
+from oreline.heartbeat import Heartbeat
+from oreline.job import Job, StageWriter
+from oreline.llm import journal
+from oreline.llm.attempts import Settled, weigh
+from oreline.llm.engine import Engine, Outcome, Stop
+from oreline.llm.requests import Answered
+from oreline.llm.rows import AnsweredRow, AnsweredScatter, RequestRow, read_requests
+from oreline.llm.task import Task
+from oreline.recipe.settings import Llm
+from oreline.shuffle import Reference
+
+_LOOK_SECONDS = 0.5
+"""How often a wait looks whether the user wants to stop."""
+
+_AHEAD = 2
+"""Requests submitted per place in the window, so that the window never runs dry."""
+
+_Finished = tuple[list[RequestRow], Outcome]
+
+
+class Filling:
+    """The filling of some lanes' journal, say those of a bundle. Its books are in the report at its end.
+
+    A lane belongs to one filling at a time: it reads the lane's journal and sends only what is not there.
+    """
+
+    def __init__(
+        self, job: Job, llm: Llm, task: Task, engine: Engine, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._job, self._llm, self._task, self._engine = job, llm, task, engine
+        self._most_pending = _AHEAD * max(1, llm.concurrency // llm.workers)
+        self._pending: dict[str, Future[None]] = {}
+        self._finished: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
+        self._scatter = AnsweredScatter(job)
+        self._counts: Counter[str] = Counter()
+        self._dollars = 0.0
+        self._heartbeat = Heartbeat(job)
+        self._unsent = 0
+        self._clock = clock
+        self._looked = clock()
+
+    def lane(self, lane: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """Takes a lane's requests; yields references to answered rows, whichever are ready."""
+        rows = read_requests(references)
+        journaled = journal.read_lane(self._job.recipe.cache_folder, lane, {row.request.key for row in rows})
+        for key, equal in groupby(rows, key=lambda row: row.request.key):
+            yield from self._begin(list(equal), journaled.get(key, {}))
+
+    def finish(self) -> Iterator[Reference]:
+        """Waits for all answers, journals them, and yields references to the answered rows that are left."""
+        while self._pending:
+            yield from self._take()
+        self._engine.flush()
+        yield from self._scatter.close()
+        self._heartbeat.flush()
+
+    def report(self) -> bytes:
+        """Returns the encoded report, to be made after `finish`: what was sent and paid, and why it stopped, if so."""
+        writer = StageWriter(self._job)
+        for name, number in sorted(self._counts.items()):
+            writer.count(name, number)
+        if self._dollars:
+            writer.count("microdollars", round(self._dollars * 1e6))
+        stop = self._engine.stopped
+        if stop is None or (not self._unsent and stop.failure is None):
+            return writer.close().encode()
+        return writer.close(stopped=stop.stopped, failure=stop.failure, message=stop.message).encode()
+
+    def _begin(self, rows: list[RequestRow], attempts: journal.Attempts) -> Iterator[Reference]:
+        request = rows[0].request
+        if isinstance(verdict := weigh(request, attempts, self._task.usable, self._llm.attempts), Settled):
+            self._counts["journal_hits"] += 1
+            yield from self._emit(rows, verdict)
+            return
+        while len(self._pending) >= self._most_pending:
+            yield from self._take()
+        if self._engine.stopped is not None:
+            self._unsent += 1
+            return
+        done: Callable[[Outcome], None] = _Done(rows, self._finished)
+        self._pending[request.key] = self._engine.submit(request, self._task.usable, attempts, done)
+
+    def _take(self) -> Iterator[Reference]:
+        """Waits for one outcome, a while at most, and emits it."""
+        try:
+            rows, outcome = self._finished.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            return
+        finally:
+            self._look()
+        self._pending.pop(rows[0].request.key)
+        for answer in outcome.paid:
+            output = (answer.output_tokens or 0) + (answer.thinking_tokens or 0)
+            self._counts["paid_requests"] += 1
+            self._counts["prompt_tokens"] += answer.prompt_tokens or 0
+            self._counts["output_tokens"] += output
+            self._heartbeat.add((answer.prompt_tokens or 0) + output, "tokens")
+        self._dollars += outcome.dollars
+        if outcome.settled is None:
+            self._unsent += 1
+        else:
+            yield from self._emit(rows, outcome.settled)
+
+    def _look(self) -> None:
+        """Passes on the user's wish to stop, and the error of a task that raised one; now and then."""
+        if self._clock() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = self._clock()
+        if self._job.stop_requested():
+            message = "stopped; every answer is in the journal, run again to go on"
+            self._engine.stop(Stop(message, stopped="interrupted"))
+        for future in list(self._pending.values()):
+            if future.done() and (error := future.exception()) is not None:
+                raise error
+
+    def _emit(self, rows: list[RequestRow], settled: Settled) -> Iterator[Reference]:
+        self._heartbeat.add(len(rows))
+        for row in rows:
+            answered = Answered(row.request, settled.answer, settled.reject, settled.detail)
+            yield from self._scatter.write(AnsweredRow(row.block, row.place, answered))
+
+
+class _Done:
+    """Hands an outcome from the event loop's thread to the filling's."""
+
+    def __init__(self, rows: list[RequestRow], finished: "queue.SimpleQueue[_Finished]") -> None:
+        self._rows = rows
+        self._finished = finished
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Queues the outcome."""
+        self._finished.put((self._rows, outcome))

@@ -1,0 +1,159 @@
+"""Requests to a model and what came of them. The key of a request is what the journal knows it by."""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from oreline.errors import CallError
+from oreline.ids import Json, canonical_json, sha256_json
+from oreline.prompting.prompt import Rendered
+from oreline.recipe.settings import Llm
+from oreline.records import column
+
+LANES = 256
+"""Lanes of the journal: one per value of a key's first byte."""
+
+AnswerStatus = Literal["ok", "refused", "blocked", "truncated"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to a model. Make it with `request_for`, which computes its key.
+
+    `answer_schema` and `settings` are canonical JSON. `unit_ids` are the ids that the request is about; `context` is
+    JSON that the task itself wants back with the answer. Neither enters the key: equal requests are sent once.
+    """
+
+    key: str
+    prompt_id: str
+    prompt_version: int
+    model: str
+    system: str | None
+    prompt: str
+    answer_schema: str
+    settings: str
+    draw: int
+    unit_ids: list[str]
+    context: str
+
+    @property
+    def lane(self) -> int:
+        """The journal's lane, 0 to 255: the first byte of the key."""
+        return int(self.key[:2], 16)
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A generated token with its log-probability."""
+
+    token: str = column("The token's text.", required=True)
+    logprob: float = column("Natural logarithm of its probability.", required=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One attempt at a request as the journal holds it; (request_key, attempt) is its identity."""
+
+    request_key: str = column("Key of the request.", required=True)
+    attempt: int = column("Number of the attempt, from 0.", required=True)
+    status: AnswerStatus = column("ok, refused, blocked or truncated.", required=True)
+    text: str = column("The raw answer; empty if none came.", required=True)
+    reason: str | None = column("The provider's own finish or block reason.")
+    provider: str | None = column("Provider, or name of the server.")
+    model: str | None = column("Model that was asked.")
+    model_version: str | None = column("Model version as the provider states it.")
+    stage: str | None = column("Stage that asked first.")
+    prompt_id: str | None = column("Id of the prompt file.")
+    prompt_version: int | None = column("Version of the prompt file.")
+    prompt_tokens: int | None = column("Tokens of the prompt.", unit="tokens")
+    cached_tokens: int | None = column("Those of them that the provider had cached.", unit="tokens")
+    thinking_tokens: int | None = column("Tokens that the model thought.", unit="tokens")
+    output_tokens: int | None = column("Tokens of the answer, thinking left out.", unit="tokens")
+    latency: float | None = column("From sending to the whole answer.", unit="seconds")
+    time: str | None = column("When it arrived, ISO 8601, UTC.")
+    logprobs: list[TokenLogprob] | None = column("Of the generated tokens, where the provider gives them.")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of a request: a usable answer, or a reject reason (see `reasons.py`) with a sentence.
+
+    Where there is a reject, `answer` is the last attempt, or None if the provider gave none.
+    """
+
+    request: Request
+    answer: Answer | None
+    reject: str | None = None
+    detail: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The usable answer's text; raises ValueError if there is none."""
+        if self.answer is None or self.reject is not None:
+            raise ValueError(f"request {self.request.key} has no usable answer: {self.reject}")
+        return self.answer.text
+
+
+def provider_identity(llm: Llm) -> str:
+    """Returns the name that enters keys: the provider's, or that of the server behind `base_url`.
+
+    Raises CallError if there is a `base_url` without a `server`: its answers would pass for the provider's own.
+    """
+    if llm.base_url is None:
+        return llm.provider
+    if not llm.server:
+        raise CallError(
+            f"llm.base_url is {llm.base_url}, but llm.server is not set; give the server a name, "
+            "it stands for the address in the journal's keys"
+        )
+    return f"{llm.provider}:{llm.server}"
+
+
+def request_key(
+    llm: Llm, *, system: str | None, prompt: str, answer_schema: Json, settings: dict[str, Json], draw: int
+) -> str:
+    """Returns a request's key, 64 hexadecimal digits: sha256 over everything that changes the answer.
+
+    That is provider (or server), model, settings, response schema, system instruction, rendered prompt and draw.
+    """
+    return sha256_json(
+        {
+            "provider": provider_identity(llm),
+            "model": llm.model,
+            "settings": settings,
+            "answer_schema": answer_schema,
+            "system": system,
+            "prompt": prompt,
+            "draw": draw,
+        }
+    )
+
+
+def request_for(llm: Llm, rendered: Rendered, *, unit_ids: list[str], context: Json = None, draw: int = 0) -> Request:
+    """Returns the request that sends a rendered prompt to a model.
+
+    `draw` numbers several requests of one prompt, from 0. Settings of the recipe go before those of the prompt file.
+    """
+    settings: dict[str, Json] = {"max_output_tokens": llm.max_output_tokens, **rendered.settings}
+    if llm.temperature is not None:
+        settings["temperature"] = llm.temperature
+    key = request_key(
+        llm,
+        system=rendered.system,
+        prompt=rendered.user,
+        answer_schema=rendered.answer_schema,
+        settings=settings,
+        draw=draw,
+    )
+    return Request(
+        key=key,
+        prompt_id=rendered.prompt_id,
+        prompt_version=rendered.prompt_version,
+        model=llm.model,
+        system=rendered.system,
+        prompt=rendered.user,
+        answer_schema=canonical_json(rendered.answer_schema).decode(),
+        settings=canonical_json(cast("Json", settings)).decode(),
+        draw=draw,
+        unit_ids=unit_ids,
+        context=canonical_json(context).decode(),
+    )

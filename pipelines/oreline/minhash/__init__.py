@@ -1,0 +1,1 @@
+"""Duplicates among documents: shingles, MinHash signatures, candidates by bands, exact verification, clusters."""

@@ -1,0 +1,181 @@
+"""Problems of a recipe that its types cannot show: keys that contradict each other, or the rest of the recipe."""
+
+from collections.abc import Iterator
+
+from oreline.errors import OrelineError
+from oreline.recipe import words
+from oreline.recipe.loading import LoadedRecipe
+from oreline.recipe.settings import Llm, Source
+from oreline.recipe.verdicts import needing_verdicts
+from oreline.stages.catalog import BY_NAME, judge_skipped
+
+MOST_PERMUTATIONS = 4096
+
+
+def check_recipe(loaded: LoadedRecipe) -> list[str]:
+    """Returns one line per contradiction: place, key, what is wrong, what to do. Looks at no source and no key."""
+    datasets, problems = _datasets(loaded)
+    problems += _paths(loaded)
+    problems += _writers(loaded)
+    problems += _verdicts(loaded)
+    problems += _ranges(loaded)
+    problems += _models(loaded)
+    problems += _stages(loaded)
+    if datasets is not None:
+        problems += _dataset_lists(loaded, datasets)
+    return problems
+
+
+def _paths(loaded: LoadedRecipe) -> Iterator[str]:
+    if not loaded.recipe.output.strip():
+        yield loaded.problem("output", "the folder has no name; write for example output: out/handbook")
+    if loaded.recipe.cache is not None and not loaded.recipe.cache.strip():
+        yield loaded.problem("cache", "the folder has no name; leave the key out for <output>/_cache")
+    for index, source in enumerate(loaded.recipe.sources):
+        if not source.path.strip():
+            yield loaded.problem(f"sources.{index}.path", "the path is empty; name a file, a folder or a glob")
+
+
+def _datasets(loaded: LoadedRecipe) -> tuple[list[str] | None, list[str]]:
+    """Returns the datasets' names, None if one has none, and problems with them."""
+    from oreline.sources.discovery import dataset_name  # may import Beam
+
+    problems: list[str] = []
+    first: dict[str, int] = {}
+    for index, source in enumerate(loaded.recipe.sources):
+        if not source.path.strip():
+            continue
+        try:
+            name = dataset_name(source)
+        except OrelineError as error:
+            problems.append(loaded.problem(f"sources.{index}", str(error)))
+            continue
+        if name in first:
+            problems.append(loaded.problem(_name_key(loaded, index), _twice(source, name, first[name])))
+        first.setdefault(name, index)
+    return (None if problems else list(first)), problems
+
+
+def _name_key(loaded: LoadedRecipe, index: int) -> str:
+    key = f"sources.{index}.dataset"
+    return key if key in loaded.written else f"sources.{index}"
+
+
+def _twice(source: Source, name: str, first: int) -> str:
+    return (
+        f'the dataset name "{name}" is also that of sources.{first}, and ids would meet; give this one a name of its '
+        f"own: {{path: {source.path}, dataset: {name}-2}}"
+    )
+
+
+def _writers(loaded: LoadedRecipe) -> Iterator[str]:
+    from oreline.writing.catalog import WRITERS, writer_of
+
+    recipe = loaded.recipe
+    for index, writer in enumerate(recipe.writers()):
+        key = f"synthesize.writers.{index}"
+        if writer not in WRITERS and not writer.endswith(".md"):
+            yield loaded.problem(
+                key,
+                f"there is no writer {writer!r}; {words.did_you_mean(writer, WRITERS)} "
+                "A prompt of your own is a path that ends in .md",
+            )
+        elif writer_of(writer).needs_llm and recipe.llm_of("synthesize") is None:
+            yield loaded.problem(
+                key,
+                f"the writer {writer} asks a model, but the recipe has no llm; add "
+                "llm: {provider: gemini, model: ...}, or write with extractive/title and extractive/inverse_cloze",
+            )
+
+
+def _verdicts(loaded: LoadedRecipe) -> Iterator[str]:
+    skipped = judge_skipped(loaded.recipe)
+    if skipped is None:
+        return
+    for key, instead in needing_verdicts(loaded.recipe).items():
+        if key in loaded.written:
+            yield loaded.problem(
+                key,
+                f"it needs a judge's verdicts, but judge is skipped ({skipped}); leave the key out, or set {instead}",
+            )
+
+
+def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
+    recipe = loaded.recipe
+    first, last = recipe.select.window
+    reach = recipe.mine.top_k + recipe.mine.spare
+    if first > last:
+        yield loaded.problem("select.window", f"it ends ({last}) before it begins ({first}); write [{last}, {first}]")
+    elif first > reach and recipe.select.negatives > 0:
+        yield loaded.problem(
+            "select.window",
+            f"it begins at rank {first}, but mine finds no more than {reach} documents per query "
+            f"(mine.top_k + mine.spare); begin earlier or raise mine.top_k",
+        )
+    if recipe.filter.min_words > recipe.filter.max_words:
+        key = "filter.max_words" if "filter.max_words" in loaded.written else "filter.min_words"
+        yield loaded.problem(
+            key,
+            f"filter.min_words ({recipe.filter.min_words}) is more than filter.max_words ({recipe.filter.max_words}), "
+            "so no query would pass",
+        )
+    permutations = recipe.dedup.bands * recipe.dedup.rows
+    if permutations > MOST_PERMUTATIONS:
+        yield loaded.problem(
+            "dedup.bands" if "dedup.bands" in loaded.written else "dedup.rows",
+            f"bands x rows are {permutations} permutations per document; expected at most {MOST_PERMUTATIONS} "
+            "(the defaults make 112)",
+        )
+
+
+def _models(loaded: LoadedRecipe) -> Iterator[str]:
+    recipe = loaded.recipe
+    rater = recipe.filter.rater
+    sections: list[tuple[str, Llm | None]] = [
+        ("llm", recipe.llm),
+        ("synthesize.llm", recipe.synthesize.llm),
+        ("filter.rater.llm", rater.llm if rater else None),
+        ("judge.llm", recipe.judge.llm),
+    ]
+    for key, llm in sections:
+        if llm is not None:
+            yield from _model(loaded, key, llm)
+
+
+def _model(loaded: LoadedRecipe, key: str, llm: Llm) -> Iterator[str]:
+    if not llm.model.strip():
+        yield loaded.problem(f"{key}.model", "the model has no name; write the provider's name for it")
+    if llm.base_url is None:
+        return
+    scheme, separator, rest = llm.base_url.partition("://")
+    if not separator or scheme not in ("http", "https"):
+        yield loaded.problem(f"{key}.base_url", "expected an address such as http://localhost:8000")
+    elif "@" in rest.partition("/")[0]:
+        yield loaded.problem(
+            f"{key}.base_url", "the address holds a user or password; keys come from the environment, take it out"
+        )
+    if llm.server is None:
+        yield loaded.problem(
+            f"{key}.base_url",
+            f"the server behind it needs a name, which marks its answers in the journal; add {key}.server, "
+            "for example server: local",
+        )
+
+
+def _stages(loaded: LoadedRecipe) -> Iterator[str]:
+    for name in loaded.recipe.beam.stages:
+        if name not in BY_NAME:
+            yield loaded.problem(f"beam.stages.{name}", f"there is no such stage; {words.did_you_mean(name, BY_NAME)}")
+
+
+def _dataset_lists(loaded: LoadedRecipe, datasets: list[str]) -> Iterator[str]:
+    recipe = loaded.recipe
+    lists: list[tuple[str, list[str]]] = [("synthesize.datasets", recipe.synthesize.datasets or [])]
+    if isinstance(recipe.mine.within, list):
+        lists.append(("mine.within", recipe.mine.within))
+    for key, names in lists:
+        for index, name in enumerate(names):
+            if name not in datasets:
+                yield loaded.problem(
+                    f"{key}.{index}", f"no source has the dataset name {name!r}; {words.did_you_mean(name, datasets)}"
+                )

@@ -1,0 +1,1 @@
+"""What people read: fates, triples, any table, the state of the machine."""

@@ -1,0 +1,154 @@
+"""The corpus on disk as mining reads it: shards with ids, vectors and tags, made once per run of the stage."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from oreline import files
+from oreline.embeddings.store import VectorStore
+from oreline.job import Job
+from oreline.search.scores import Float16, Int64
+from oreline.search.shards import Shard
+from oreline.search.tags import TAG, TagIndex, described, document_tags
+
+ALL = ""
+"""The scope of a search that is not bound to a dataset."""
+
+SHARD_ROWS = 65_536
+
+LISTED_SCHEMA = pa.schema(
+    [("scope", pa.string()), ("doc_id", pa.string()), ("vector_key", pa.string()), ("tags", pa.list_(TAG))]
+)
+
+
+@dataclass(frozen=True)
+class ShardReference:
+    """Where a shard is; `failure` says why it could not be made."""
+
+    scope: str
+    path: str
+    failure: str | None = None
+
+    def encode(self) -> bytes:
+        """Returns the reference as it crosses an edge."""
+        return json.dumps([self.scope, self.path, self.failure]).encode()
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "ShardReference":
+        """Reads what `encode` wrote."""
+        return cls(*json.loads(encoded))
+
+
+def scope_of(within: str | list[str], dataset: str) -> str:
+    """Returns what is searched for a query of a dataset: the dataset, or one common scope."""
+    return dataset if within == "dataset" else ALL
+
+
+def vector_keys(job: Job, ids: Iterable[str], side: str) -> dict[str, str]:
+    """Returns the vector keys of documents or queries, by id; one that embed dropped has none."""
+    rows = job.lookup("vectors", "id", ids, ["id", "side", "vector_key"])
+    rows = rows.filter(pc.equal(rows.column("side"), side))
+    return dict(zip(rows.column("id").to_pylist(), rows.column("vector_key").to_pylist(), strict=True))
+
+
+def listed(job: Job, documents: pa.Table) -> pa.Table:
+    """Returns the searchable documents of a row group with scope, vector key and tags (`LISTED_SCHEMA`)."""
+    within = job.recipe.mine.within
+    chosen = [each for each in described(documents) if each.searchable]
+    if isinstance(within, list):
+        chosen = [each for each in chosen if each.dataset in within]
+    keys = vector_keys(job, (each.doc_id for each in chosen), "document")
+    chosen = [each for each in chosen if each.doc_id in keys]
+    return pa.table(
+        {
+            "scope": [scope_of(within, each.dataset) for each in chosen],
+            "doc_id": [each.doc_id for each in chosen],
+            "vector_key": [keys[each.doc_id] for each in chosen],
+            "tags": [document_tags(each) for each in chosen],
+        },
+        schema=LISTED_SCHEMA,
+    )
+
+
+def write_shards(job: Job, store: VectorStore, rows: pa.Table) -> Iterator[ShardReference]:
+    """Writes documents (`LISTED_SCHEMA`) with their vectors, one shard per scope."""
+    for scope in sorted(set(rows.column("scope").to_pylist())):
+        mine = rows.filter(pc.equal(rows.column("scope"), scope)).sort_by("doc_id")
+        keys = mine.column("vector_key").to_pylist()
+        vectors, found = store.lookup(keys)
+        if not found.all():
+            yield ShardReference(scope, "", missing_vectors(job, store, int((~found).sum())))
+            continue
+        block = np.ascontiguousarray(vectors.astype("<f2"))
+        column = pa.Array.from_buffers(pa.binary(2 * block.shape[1]), len(keys), [None, pa.py_buffer(block)])
+        table = mine.select(["doc_id", "tags"]).append_column("vector", column)
+        path = job.scratch("shard") + ".parquet"
+        with files.open_write(path) as file:
+            pq.write_table(table, file, compression="none", use_dictionary=False, row_group_size=max(1, len(keys)))
+        yield ShardReference(scope, path)
+
+
+def missing_vectors(job: Job, store: VectorStore, number: int) -> str:
+    """Returns the sentence of a failure: embed's rows name vectors that the store does not have."""
+    damaged = f" ({', '.join(store.damaged)} cannot be read)" if store.damaged else ""
+    folder = files.join(job.output, job.inputs["vectors"])
+    return (
+        f"{number} vectors that {folder} lists are not in {job.recipe.cache_folder}{damaged}; "
+        f"delete {folder} and run again: what is missing is encoded anew"
+    )
+
+
+class Corpus:
+    """The shards of one scope, with an order over their ids and over `others`, ids that are asked for besides.
+
+    `order_of` gives a number per id; ids sort as their UTF-8 bytes do, and so do their numbers.
+    """
+
+    def __init__(self, references: Sequence[ShardReference], others: Sequence[str], dimension: int) -> None:
+        self._paths = sorted(reference.path for reference in references)
+        self._dimension = dimension
+        ids = [_column(path, "doc_id") for path in self._paths]
+        self._own = pa.chunked_array(ids, pa.string()).combine_chunks()
+        self._sorted = pc.unique(pa.chunked_array([self._own, pa.array(others, pa.string())])).sort()
+        self._orders = [self.order_of(each) for each in ids]
+
+    def order_of(self, ids: pa.Array) -> Int64:
+        """Returns the order of ids that are in the corpus or among the others."""
+        return np.asarray(pc.index_in(ids, value_set=self._sorted), np.int64)
+
+    def ids_of(self, order: Int64) -> list[str]:
+        """Returns the ids at some places of the order."""
+        return list(self._sorted.take(pa.array(order)).to_pylist())
+
+    def holds(self, ids: pa.Array) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+        """Says for each id whether it is searched."""
+        return np.asarray(pc.is_in(ids, value_set=self._own), np.bool_)
+
+    def shards(self, *left_out: TagIndex) -> Iterator[Shard]:
+        """Yields the shards, one in memory at a time, with the pairs that each index leaves out."""
+        for path, order in zip(self._paths, self._orders, strict=True):
+            tags = _column(path, "tags")
+            yield Shard(self._vectors(path), order, tuple(index.match(tags) for index in left_out))
+
+    def _vectors(self, path: str) -> Float16:
+        column = _column(path, "vector")
+        width = 2 * self._dimension
+        values = np.frombuffer(column.buffers()[1], np.uint8)
+        # A copy, as torch takes no memory that it may not write.
+        return (
+            values[column.offset * width : (column.offset + len(column)) * width]
+            .copy()
+            .view("<f2")
+            .reshape(-1, self._dimension)
+        )
+
+
+def _column(path: str, name: str) -> pa.Array:
+    with files.open_read(path) as file, pq.ParquetFile(file) as parquet:
+        column = parquet.read(columns=[name]).column(name).combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column

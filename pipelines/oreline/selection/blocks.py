@@ -1,0 +1,134 @@
+"""Blocks: reads a few thousand queries with all that selection must know of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from oreline.job import Job
+from oreline.records import Candidate, Judgement, Pair, Query
+from oreline.selection.cases import Case, Passage
+from oreline.tables.schema import from_arrow, table_schema
+
+BLOCK_QUERIES = 2_048
+"""Queries read at once: their pools' documents are in memory together, 250,000 at most by default."""
+
+_SLICE = 128
+_PASSAGE_COLUMNS = tuple(spec.name for spec in fields(Passage))
+
+
+class Passages(Mapping[str, Passage]):
+    """Documents by id, held in Arrow and turned into passages when they are asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+        self._rows = {doc_id: row for row, doc_id in enumerate(self._table.column("doc_id").to_pylist())}
+        self._made: dict[str, Passage] = {}
+
+    def __getitem__(self, doc_id: str) -> Passage:
+        made = self._made.get(doc_id)
+        if made is None:
+            made = self._made[doc_id] = _passages(self._table.slice(self._rows[doc_id], 1))[0]
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def read_cases(job: Job, queries: pa.Table) -> Iterator[Case]:
+    """Yields the cases of some rows of the table `queries`, in the rows' order.
+
+    Candidates are read only if negatives are asked for, texts only if near-equal texts are excluded.
+    """
+    rows = from_arrow(Query, queries)
+    mined = job.recipe.select.negatives > 0
+    own = job.lookup("pairs", "query_id", (row.query_id for row in rows))
+    equal, equal_pairs = _equal_queries(job, rows)
+    candidates = job.lookup("candidates", "query_id", (row.query_id for row in rows)) if mined else None
+    judgements = _judgements(job, rows) if mined and "judgements" in job.inputs else None
+    passages = _read_passages(job, [own, equal_pairs], candidates)
+    pairs_of = _by_query(from_arrow(Pair, own))
+    equal_pairs_of = _by_query(from_arrow(Pair, equal_pairs))
+    for row, candidate in zip(rows, _candidates(rows, candidates), strict=True):
+        yield Case(
+            query=row,
+            pairs=tuple(pairs_of[row.query_id]),
+            equal_pairs=tuple(pair for other in equal[row.query_id] for pair in equal_pairs_of[other]),
+            candidate=candidate,
+            judgements=None if judgements is None else tuple(judgements[row.query_id]),
+            passages=passages,
+        )
+
+
+def _equal_queries(job: Job, rows: list[Query]) -> tuple[dict[str, list[str]], pa.Table]:
+    """Returns, for each query, the other queries of its dataset with equal text; and all pairs of those."""
+    columns = ["query_id", "dataset", "query_hash"]
+    found = job.lookup("queries", "query_hash", (row.query_hash for row in rows), columns)
+    together: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for query_id, dataset, query_hash in zip(*(found.column(name).to_pylist() for name in columns), strict=True):
+        together[dataset, query_hash].append(query_id)
+    equal = {
+        row.query_id: sorted(other for other in together[row.dataset, row.query_hash] if other != row.query_id)
+        for row in rows
+    }
+    others = {other for each in equal.values() for other in each}
+    if not others:
+        return equal, table_schema("pairs").empty_table()
+    return equal, job.lookup("pairs", "query_id", others)
+
+
+def _by_query(pairs: Iterable[Pair]) -> defaultdict[str, list[Pair]]:
+    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        found[pair.query_id].append(pair)
+    return found
+
+
+def _judgements(job: Job, rows: list[Query]) -> defaultdict[str, list[Judgement]]:
+    found: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for judgement in from_arrow(Judgement, job.lookup("judgements", "query_id", (row.query_id for row in rows))):
+        found[judgement.query_id].append(judgement)
+    return found
+
+
+def _candidates(rows: list[Query], table: pa.Table | None) -> Iterator[Candidate | None]:
+    """Yields each query's candidates; only a slice of them is in Python's memory at a time."""
+    if table is None:
+        yield from (None for _ in rows)
+        return
+    places = {query_id: place for place, query_id in enumerate(table.column("query_id").to_pylist())}
+    whole = table.combine_chunks()
+    for start in range(0, len(rows), _SLICE):
+        wanted = [row.query_id for row in rows[start : start + _SLICE]]
+        taken = pa.array([places[each] for each in wanted if each in places], pa.int64())
+        found = {each.query_id: each for each in from_arrow(Candidate, whole.take(taken))}
+        yield from (found.get(query_id) for query_id in wanted)
+
+
+def _read_passages(job: Job, pairs: list[pa.Table], candidates: pa.Table | None) -> Passages:
+    columns = [name for name in _PASSAGE_COLUMNS if name != "text"]
+    if candidates is not None and job.recipe.select.near_equal is not None:
+        columns.append("text")
+    wanted: set[str] = set()
+    for table in pairs:
+        wanted.update(table.column("doc_id").to_pylist())
+    if candidates is not None:
+        pool = pc.list_flatten(candidates.column("pool"))
+        wanted.update(pc.unique(pc.struct_field(pool, "doc_id")).to_pylist())
+    found = job.lookup("documents", "doc_id", wanted, columns)
+    derived = found.filter(pc.equal(found.column("origin"), "generated")).column("parent_id").to_pylist()
+    parents = {parent for parent in derived if parent is not None} - wanted
+    if parents:
+        found = pa.concat_tables([found, job.lookup("documents", "doc_id", parents, columns)])
+    return Passages(found)
+
+
+def _passages(table: pa.Table) -> list[Passage]:
+    names = [name for name in _PASSAGE_COLUMNS if name in table.column_names]
+    columns = [table.column(name).to_pylist() for name in names]
+    return [Passage(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]

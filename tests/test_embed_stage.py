@@ -1,0 +1,197 @@
+"""Stage embed: every text gets its vector once, and only what changed is encoded again."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.coders import PickleCoder
+
+from oreline import normalise
+from oreline.commit import read_outcome
+from oreline.embeddings.blocks import BlockReference
+from oreline.embeddings.store import VectorStore
+from oreline.encoders.identity import identity
+from oreline.encoders.loaded import LoadedEncoder
+from oreline.job import Job
+from oreline.recipe.settings import Recipe
+from oreline.records import Document, Query, Reject, VectorRow
+from oreline.stages.embed import Embed
+from oreline.stages.mine import Mine
+from oreline.stages.wiring import encode_row_group
+from oreline.tables.reading import RowGroup
+
+from house import finish, recipe_for, rows_of, run_stage
+
+INPUTS = {"documents": "ingest", "queries": "ingest"}
+TEXTS = ("Acromegaly is a hormonal disorder.", "La thyroïde 🦋 est une glande.", "set -e", "מחלה נדירה", "x " * 400)
+
+
+def document(number: int, text: str, title: str | None = None) -> Document:
+    return Document(
+        f"d/{number}",
+        "d",
+        text,
+        normalise.content_hash(title, text, "text"),
+        normalise.text_hash(text, "text"),
+        title=title,
+    )
+
+
+def query(number: int, text: str) -> Query:
+    return Query(f"d/q{number}", "d", text, normalise.query_hash(text))
+
+
+def corpus(texts: Sequence[str] = TEXTS) -> dict[str, list[object]]:
+    documents: list[object] = [
+        document(number, text, "Title" if number % 2 else None) for number, text in enumerate(texts)
+    ]
+    return {"documents": documents, "queries": [query(0, "which gland?"), query(1, TEXTS[0])], "pairs": []}
+
+
+def embed(recipe: Recipe, tables: dict[str, list[object]] | None = None) -> dict[str, int]:
+    finish(recipe, "ingest", tables or corpus())
+    return run_stage(recipe, "embed", INPUTS).counts
+
+
+def vectors_of(recipe: Recipe) -> dict[str, bytes]:
+    encoder = identity(recipe.encoder)
+    rows = rows_of(recipe.output, "embed", "vectors", VectorRow)
+    store = VectorStore(recipe.cache_folder, encoder.digest, encoder.dimension)
+    vectors, found = store.lookup([row.vector_key for row in rows])
+    assert found.all()
+    return {f"{row.side} {row.id}": vector.tobytes() for row, vector in zip(rows, vectors, strict=True)}
+
+
+def test_vectors_are_those_of_sentence_transformers(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path, encoder={"precision": "float32"})
+    embed(recipe)
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    encoder = identity(recipe.encoder)
+    model = sentence_transformers.SentenceTransformer(encoder.folder, device="cpu", local_files_only=True)
+    for number, text in enumerate(TEXTS):
+        expected = model.encode(f"Title\n{text}" if number % 2 else text)
+        found = np.frombuffer(vectors_of(recipe)[f"document d/{number}"], np.float16).astype(np.float32)
+        assert abs(float(found @ found) - 1) < 2e-3
+        assert float(found @ expected) > 0.999
+
+
+def test_a_second_run_encodes_nothing_and_a_new_text_only_itself(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path)
+    assert embed(recipe) == {"texts_encoded": 6, "texts_reused": 0}  # a query and a document say the same
+    before = vectors_of(recipe)
+    assert embed(recipe) == {"texts_encoded": 0, "texts_reused": 6}
+    assert embed(recipe, corpus((*TEXTS, "something new"))) == {"texts_encoded": 1, "texts_reused": 6}
+    assert before.items() <= vectors_of(recipe).items()
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [{"document_prefix": "passage: ", "query_prefix": "query: "}, {"max_tokens": 16}, {"precision": "float32"}],
+)
+def test_a_changed_prefix_length_or_precision_encodes_anew(tmp_path: Path, encoder: dict[str, object]) -> None:
+    embed(recipe_for(tmp_path, encoder={"precision": "bfloat16"}))
+    counts = embed(recipe_for(tmp_path, encoder={"precision": "bfloat16", **encoder}))
+    assert counts["texts_reused"] == 0
+    assert counts["texts_encoded"] >= 6
+
+
+def test_a_changed_title_encodes_anew(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path)
+    embed(recipe)
+    tables = corpus()
+    tables["documents"][1] = document(1, TEXTS[1], "Other title")
+    assert embed(recipe, tables) == {"texts_encoded": 1, "texts_reused": 5}
+
+
+def test_vectors_do_not_depend_on_order_or_workers(tmp_path: Path) -> None:
+    texts = [f"text {number} " + "word " * (number % 37) for number in range(150)]
+    tables = corpus(texts)
+    one = recipe_for(tmp_path / "one", encoder={"threads": 1})
+    embed(one, tables)
+    two = recipe_for(tmp_path / "two", encoder={"threads": 1}, beam={"workers": 2})
+    embed(two, {name: rows[::-1] for name, rows in tables.items()})
+    assert vectors_of(one) == vectors_of(two)
+
+
+def test_bundles_that_run_twice_keep_the_books(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path, beam={"options": ["--direct_runner_bundle_repeat=1"]})
+    embed(recipe)
+    assert len(rows_of(tmp_path, "embed", "vectors", VectorRow)) == 7
+
+
+def test_blank_texts_are_dropped_with_the_reason(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path)
+    tables = corpus()
+    tables["queries"].append(query(2, " \n"))
+    embed(recipe, tables)
+    (reject,) = rows_of(tmp_path, "embed", "rejects", Reject)
+    assert (reject.row_id, reject.table, reject.reason) == ("d/q2", "queries", "not_encodable")
+    assert "query d/q2" not in vectors_of(recipe)
+
+
+def test_a_torn_store_file_is_encoded_again(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path)
+    embed(recipe)
+    before = vectors_of(recipe)
+    for path in (tmp_path / "_cache" / "vectors").rglob("*.parquet"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert embed(recipe) == {"texts_encoded": 6, "texts_reused": 0}
+    assert vectors_of(recipe) == before
+
+
+def test_ctrl_c_keeps_the_output_and_says_so(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path)
+    finish(recipe, "ingest", corpus())
+    stop = tmp_path / "_progress" / "stop"
+    stop.parent.mkdir()
+    stop.touch()
+    with pytest.raises(pytest.fail.Exception, match="interrupted"):
+        run_stage(recipe, "embed", INPUTS)
+    outcome = read_outcome(recipe.output, "embed")
+    assert outcome is not None
+    assert outcome.stopped == "interrupted"
+    stop.unlink()
+    assert run_stage(recipe, "embed", INPUTS).rows("vectors") == 7
+
+
+@pytest.mark.parametrize("stage", [Embed, Mine])
+def test_no_pickle_coder_stands_outside_run_inference(tmp_path: Path, stage: type[beam.PTransform]) -> None:
+    inputs = {**INPUTS, "pairs": "ingest", "vectors": "embed"}
+    job = Job(str(tmp_path), stage.__name__.lower(), recipe_for(tmp_path), inputs)
+    pipeline = beam.Pipeline()
+    _ = pipeline | "Stage" >> stage(job)
+    proto, context = pipeline.to_runner_api(return_context=True)
+    seen = set()
+    for transform in proto.components.transforms.values():
+        for output in transform.outputs.values():
+            coder = context.coders.get_by_id(proto.components.pcollections[output].coder_id)
+            seen.add(transform.unique_name)
+            if "EncodeBlocks" not in transform.unique_name:
+                assert not pickles(coder), transform.unique_name
+    assert len(seen) > 8
+
+
+def pickles(coder: object) -> bool:
+    parts = getattr(coder, "_coders", ()) or ()
+    fallback = (
+        "Pickle" in type(coder).__name__ or "FastPrimitives" in type(coder).__name__ or isinstance(coder, PickleCoder)
+    )
+    return fallback or any(pickles(part) for part in parts)
+
+
+def test_references_stay_under_a_kilobyte() -> None:
+    path = "/" + "/".join(["a-rather-long-folder-name"] * 20)
+    assert len(BlockReference(path, 255, 256, stopped=True).encode()) < 1_024
+    assert len(encode_row_group(RowGroup("documents", path, 10**6, 10**6))) < 1_024
+
+
+def test_the_encoder_takes_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
+    settings = recipe_for(Path("unused")).encoder
+    encoder = LoadedEncoder(identity(settings), settings, threads=1)
+    ((places, vectors),) = encoder.encode(["a", "b"], ["k1", "k2"])
+    assert sorted(places) == [0, 1]
+    assert vectors.shape == (2, 384)

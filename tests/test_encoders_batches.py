@@ -1,0 +1,29 @@
+"""Batches: a function of the set of texts, within the token budget."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oreline.encoders.batches import LARGEST_SPREAD, token_batches
+
+
+@given(st.lists(st.integers(1, 600), max_size=80), st.integers(1, 4_096), st.randoms())
+def test_batches_keep_the_budget_and_do_not_depend_on_the_order(
+    tokens: list[int], budget: int, shuffle: random.Random
+) -> None:
+    texts = [(length, f"key-{place}") for place, length in enumerate(tokens)]
+    batches = cut(texts, budget)
+    assert sorted(text for batch in batches for text in batch) == sorted(texts)
+    for batch in batches:
+        longest = max(length for length, _ in batch)
+        assert len(batch) == 1 or len(batch) * longest <= budget
+        assert longest <= LARGEST_SPREAD * max(16, min(length for length, _ in batch))
+    shuffled = texts.copy()
+    shuffle.shuffle(shuffled)
+    assert cut(shuffled, budget) == batches
+
+
+def cut(texts: list[tuple[int, str]], budget: int) -> list[list[tuple[int, str]]]:
+    lengths, keys = [length for length, _ in texts], [key for _, key in texts]
+    return [[texts[place] for place in batch] for batch in token_batches(lengths, keys, budget)]

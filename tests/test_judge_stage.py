@@ -1,0 +1,148 @@
+"""Stage judge: listwise grades for a query's documents, end to end against a local server of the Gemini protocol."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from oreline.judging.listwise import unit_id
+from oreline.judging.shown import judged_documents
+from oreline.recipe.settings import PercentCeiling, Recipe
+from oreline.records import Candidate, Document, FateRow, Judgement, Pair, PoolEntry, Query, Reject, Scored
+from oreline.tables.manifest import Manifest
+from synthesize_world import docstrings, positive, query
+
+from gemini_server import GeminiServer
+from house import finish, recipe_for, rows_of, run_stage
+
+INPUTS = {"documents": "ingest", "queries": "ingest", "pairs": "ingest", "candidates": "mine"}
+
+
+def recipe_of(output: Path, server: GeminiServer, cache: Path | None = None) -> Recipe:
+    llm = {"model": "gemini-3.5-flash-lite", "base_url": server.url, "server": "local"}
+    return recipe_for(output, llm=llm, judge={"top_k": 6}, **({"cache": str(cache)} if cache else {}))
+
+
+def world(queries: int, documents: list[Document]) -> tuple[list[Query], list[Pair], list[Candidate]]:
+    """Each query asks for a document by its title; the pool is what follows it in the list."""
+    asked, pairs, candidates = [], [], []
+    for place in range(queries):
+        own = documents[place]
+        query_id = f"python/q{place}"
+        asked.append(query(query_id, f"what does {own.title} do", "Find documentation." if place % 2 else None))
+        pairs.append(positive(query_id, own.doc_id))
+        pool = [
+            PoolEntry(each.doc_id, 0.7 - step / 100, []) for step, each in enumerate(documents[place + 2 : place + 42])
+        ]
+        known = [Scored(documents[place + 1].doc_id, 3, 0.6)]
+        candidates.append(Candidate(query_id, [Scored(own.doc_id, 1, 0.7)], known, pool))
+    return asked, pairs, candidates
+
+
+def judged(
+    recipe: Recipe, documents: list[Document], made: tuple[list[Query], list[Pair], list[Candidate]], *options: str
+) -> Manifest:
+    queries, pairs, candidates = made
+    finish(recipe, "ingest", {"documents": documents, "queries": queries, "pairs": pairs})
+    finish(recipe, "mine", {"candidates": candidates})
+    return run_stage(recipe, "judge", INPUTS, options)
+
+
+def test_every_chosen_document_of_every_query_is_graded_in_one_call(
+    tmp_path: Path, gemini_server: GeminiServer
+) -> None:
+    documents = docstrings()
+    made = world(15, documents)
+    manifest = judged(recipe_of(tmp_path, gemini_server), documents, made)
+    judgements = rows_of(tmp_path, "judge", "judgements", Judgement)
+    wanted = {
+        (each.query_id, doc_id)
+        for each in made[2]
+        for doc_id in judged_documents(each, 6, 4, PercentCeiling(percent_of_positive=0.95))
+    }
+    assert {(each.query_id, each.doc_id) for each in judgements} == wanted
+    assert len(judgements) == len(wanted) == manifest.books.kept.count == manifest.books.units.count
+    assert sum(gemini_server.calls.values()) == 15
+    verdicts = {0.0: "irrelevant", 1.0: "partly_relevant", 2.0: "relevant", 3.0: "relevant"}
+    assert all(each.verdict == verdicts[each.value] for each in judgements)
+    assert len({each.value for each in judgements}) > 1
+    assert {(each.scorer, each.model) for each in judgements} == {("listwise", "gemini-3.5-flash-lite")}
+
+
+def test_grades_go_to_the_documents_that_stood_under_their_numbers(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    documents = docstrings()
+    made = world(8, documents)
+    judged(recipe_of(tmp_path, gemini_server), documents, made)
+    found = {(each.query_id, each.doc_id): each for each in rows_of(tmp_path, "judge", "judgements", Judgement)}
+    words = {each.query_id: _words(each.query) for each in made[0]}
+    texts = {each.doc_id: f"{each.title}\n{each.text}" for each in documents}
+    for (query_id, doc_id), judgement in found.items():
+        shared = words[query_id] & _words(texts[doc_id])
+        # The server grades by the share of the query's words that a document holds.
+        assert judgement.value == round(3 * len(shared) / len(words[query_id]))
+
+
+def test_prompts_show_no_id_and_the_positive_stands_anywhere(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    documents = docstrings()
+    made = world(40, documents)
+    judged(recipe_of(tmp_path, gemini_server), documents, made)
+    places = Counter[int]()
+    for prompt in gemini_server.answered_prompts:
+        assert "python/" not in prompt
+        title = re.findall(r"what does (\S+) do", prompt)[0]
+        shown = re.findall(r'<document number="(\d+)">\n(.*)\n', prompt)
+        places.update(int(number) for number, first in shown if first == title)
+    assert places.total() == 40
+    assert len(places) > 8
+    assert max(places.values()) < 12
+
+
+def test_a_query_with_many_positives_is_judged_in_several_calls(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    documents = docstrings()[:80]
+    scored = [Scored(each.doc_id, 1, 0.5) for each in documents[:60]]
+    asked = query("python/many", "functions and classes of the standard library")
+    made = (
+        [asked],
+        [positive(asked.query_id, each.doc_id) for each in scored],
+        [Candidate(asked.query_id, scored, [], [])],
+    )
+    manifest = judged(recipe_of(tmp_path, gemini_server), documents, made)
+    assert sum(gemini_server.calls.values()) == 3
+    assert manifest.books.kept.count == 60
+    sizes = [prompt.count("<document number=") for prompt in gemini_server.answered_prompts]
+    assert sorted(sizes) == [20, 20, 20]
+
+
+def test_a_failed_call_drops_all_its_units_with_the_reason(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    documents = docstrings()
+    made = world(4, documents)
+    gemini_server.fault("safety", f"what does {documents[2].title} do")
+    manifest = judged(recipe_of(tmp_path, gemini_server), documents, made)
+    units = judged_documents(made[2][2], 6, 4, PercentCeiling(percent_of_positive=0.95))
+    rejects = rows_of(tmp_path, "judge", "rejects", Reject)
+    assert {each.row_id for each in rejects} == {unit_id("python/q2", doc_id) for doc_id in units}
+    assert {each.reason for each in rejects} == {"blocked"}
+    assert {each.unit_id for each in rows_of(tmp_path, "judge", "fates", FateRow)} == {each.row_id for each in rejects}
+    assert manifest.books.balanced
+    assert "python/q2" not in {each.query_id for each in rows_of(tmp_path, "judge", "judgements", Judgement)}
+
+
+@pytest.mark.parametrize("options", [("--direct_runner_bundle_repeat=1",), ("--direct_num_workers=1",)])
+def test_judging_again_sends_nothing_and_gives_the_same_rows(
+    tmp_path: Path, gemini_server: GeminiServer, options: tuple[str, ...]
+) -> None:
+    documents = docstrings()
+    made = world(10, documents)
+    first = judged(recipe_of(tmp_path / "one", gemini_server, tmp_path / "cache"), documents, made)
+    sent = sum(gemini_server.calls.values())
+    turned = (made[0][::-1], made[1], made[2][::-1])
+    again = recipe_of(tmp_path / "two", gemini_server, tmp_path / "cache")
+    second = judged(again, documents[::-1], turned, *options)
+    assert sum(gemini_server.calls.values()) == sent == 10
+    assert [first.digest(table) for table in first.tables] == [second.digest(table) for table in second.tables]
+    assert first.books == second.books
+
+
+def _words(text: str) -> set[str]:
+    return {word.casefold() for word in re.findall(r"\w+", text) if len(word) > 2}
