@@ -215,7 +215,7 @@ def _judgements(draw: st.DrawFn, queries: Sequence[Query], documents: Sequence[D
     found: list[Judgement] = []
     second = draw(st.booleans())
     for query in queries:
-        grades = draw(st.lists(st.sampled_from((0, 0, 0, 0, 3, 2, 1, None)), min_size=1, max_size=12))
+        grades = draw(st.lists(st.sampled_from((0, None, 0, 0, 3, 2, 1, None)), min_size=1, max_size=12))
         for place, document in enumerate(documents):
             grade = grades[place % len(grades)]
             if grade is not None:

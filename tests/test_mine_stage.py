@@ -200,8 +200,8 @@ def brute_force(
     from oreline.records import Hit, PoolEntry, Scored
 
     of: defaultdict[str, set[str]] = defaultdict(set)
-    for each in pairs:
-        of[each.query_id].add(each.doc_id)
+    for pair in pairs:
+        of[pair.query_id].add(pair.doc_id)
     by_id = {each.doc_id: each for each in documents}
     found = {}
     for each in queries:

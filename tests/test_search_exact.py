@@ -15,7 +15,7 @@ from oreline.search.shards import Found, Pairs, Shard, Targets, Tiles, Wanted
 
 def unit(rng: np.random.Generator, rows: int, dimension: int) -> Float16:
     vectors = rng.normal(size=(rows, dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float16)
 
 
 def whole_pairs(rng: np.random.Generator, queries: int, documents: int, share: float) -> Pairs:
@@ -131,7 +131,7 @@ def test_float32_errors_stay_within_the_bound(dimension: int) -> None:
 
 
 def test_a_vector_that_is_not_finite_is_named() -> None:
-    vectors = np.ones((3, 4), np.float16) / 2
+    vectors = np.full((3, 4), 0.5, np.float16)
     vectors[1, 2] = np.nan
     search = Search(vectors[:1], lambda: [Shard(vectors, np.arange(3))], [Wanted(1, np.array([np.inf]))])
     with pytest.raises(ValueError, match="vector 1 of 3 is not finite"):

@@ -9,9 +9,10 @@ from oreline.recipe.settings import Ceiling, MarginCeiling, Mine, PercentCeiling
 from oreline.records import Candidate, Hit, Pair, PoolEntry, Query, Scored
 from oreline.selection.cases import Case, Passage, Rules
 from oreline.selection.ceilings import ceiling_of
-from oreline.selection.exclusions import guard_of
+from oreline.selection.exclusions import family_of, guard_of
 from oreline.selection.fusion import fuse, shared_ranks
 from oreline.selection.near_equal import NearEqual
+from oreline.selection.positives import Positive
 from oreline.selection.rows import Selected, select_row
 
 scores = st.lists(st.floats(-1, 1), min_size=1, max_size=5)
@@ -103,3 +104,17 @@ def test_a_copy_of_what_a_positive_was_derived_from_is_no_negative() -> None:
     guard = guard_of(Case(Query("d/q", "d", "a question", "hash"), pairs, (), None, None, passages), ())
     assert guard.identity(original) == "derived"
     assert guard.identity(copy) == "equal_content"
+
+
+def test_siblings_are_the_parent_its_chunks_and_those_of_what_was_derived_from() -> None:
+    page = Passage("d/page", "d", "c0", "t0")
+    first = Passage("d/page#0", "d", "c1", "t1", parent_id="d/page")
+    second = Passage("d/page#1", "d", "c2", "t2", parent_id="d/page")
+    title = Passage("d/page#0#title", "d", "c3", "t3", parent_id="d/page#0", origin="generated")
+    other = Passage("d/other#0", "d", "c4", "t4", parent_id="d/other")
+    passages = {each.doc_id: each for each in (page, first, second, title, other)}
+    for positive in (first, title):
+        family = family_of([Positive(positive, "seed")], passages)
+        assert family.holds(page)
+        assert family.holds(second)
+        assert not family.holds(other)

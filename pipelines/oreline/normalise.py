@@ -10,6 +10,19 @@ from oreline.records import Content
 _SPACE = re.compile(r"\s+")
 
 
+class _Signs(dict[int, str]):
+    """What each character becomes: itself if it is a letter, a digit or a mark (vowel signs are), else a space."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        kept = sign.isalnum() or unicodedata.category(sign)[0] in "LNM"
+        self[code] = sign if kept else " "
+        return self[code]
+
+
+_SIGNS = _Signs()
+
+
 def normalise_query(text: str) -> str:
     """Returns NFKC, case-folded text with single spaces: two queries with one normal form are one query."""
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
@@ -24,12 +37,8 @@ def normalise_text(text: str, content: Content) -> str:
     if content == "code":
         return unicodedata.normalize("NFC", text)
     folded = unicodedata.normalize("NFKC", text).casefold()
-    plain = "".join(sign if _carries_meaning(sign) else " " for sign in folded)
+    plain = folded.translate(_SIGNS)
     return _SPACE.sub(" ", plain).strip() or _SPACE.sub(" ", folded).strip()
-
-
-def _carries_meaning(sign: str) -> bool:
-    return sign.isalnum() or unicodedata.category(sign)[0] in "LNM"
 
 
 def query_hash(query: str) -> str:

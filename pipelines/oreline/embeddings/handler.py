@@ -90,7 +90,7 @@ class BlockEncoder(ModelHandler[bytes, bytes, LazyEncoder]):
         waiting: list[np.ndarray[tuple[int, ...], np.dtype[np.float16]]] = []
         done = 0
         for places, vectors in model.loaded.encode(texts, keys, self._job.stop_requested):
-            usable = np.isfinite(vectors).all(axis=1)
+            usable = np.atleast_1d(np.isfinite(vectors).all(axis=1))
             waiting_keys.extend(keys[place] for place, good in zip(places, usable, strict=True) if good)
             waiting.append(vectors[usable])
             done += len(places)

@@ -108,8 +108,8 @@ class VectorStore:
             for group in self._groups(path, ["key", "vector"]):
                 hits = group.filter(pc.is_in(group.column("key"), wanted)).combine_chunks()
                 rows = self._as_floats(hits.column("vector"))
-                for row, key in enumerate(cast("list[bytes]", hits.column("key").to_pylist())):
-                    for place in places[key]:
+                for row, found_key in enumerate(cast("list[bytes]", hits.column("key").to_pylist())):
+                    for place in places[found_key]:
                         if not found[place]:
                             vectors[place] = rows[row]
                             found[place] = True

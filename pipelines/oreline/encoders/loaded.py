@@ -34,7 +34,7 @@ class LoadedEncoder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types it not
         gpu = on_gpu(settings)
         self.identity = identity
         self._device = settings.device if settings.device != "auto" else ("cuda" if gpu else "cpu")

@@ -99,12 +99,12 @@ class Search:
                 stop = min(start + self.tiles.documents, len(shard.order))
                 scores = queries @ vectors[start:stop].T
                 counter.count(scores, part, shard, start, error)
-                for place, each in enumerate(kept):
+                for place, finalists in enumerate(kept):
                     if place < len(shard.left_out):
                         _mask(scores, shard.left_out[place], part, start, stop)
-                    each.take(scores, start)
-            for each, kept_each in zip(lists, kept, strict=True):
-                self._rescore(shard, part, each, kept_each)
+                    finalists.take(scores, start)
+            for each, finalists in zip(lists, kept, strict=True):
+                self._rescore(shard, part, each, finalists)
 
     def _rescore(self, shard: Shard, part: slice, each: _List, kept: "_Kept") -> None:
         """Scores a shard's finalists exactly and adds them to a list."""

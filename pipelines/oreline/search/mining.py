@@ -96,7 +96,8 @@ def _candidates(questions: Questions, corpus: Corpus, ranks: Int64, found: Found
         for place in range(starts[row], starts[row + 1]):
             scored = Scored(asked.doc_ids[place], int(ranks[place]), float(asked.scores[place]))
             sides[0 if asked.positive[place] else 1].append(scored)
-        yield Candidate(query_id, *(sorted(side, key=_place) for side in sides), pool=_pool(top[row], spare[row]))
+        positives, known = (sorted(side, key=_place) for side in sides)
+        yield Candidate(query_id, positives, known, _pool(top[row], spare[row]))
 
 
 def _place(scored: Scored) -> tuple[float, str]:
