@@ -3,11 +3,18 @@
 gemini_server    a local server that speaks the Gemini Developer API, its key in the environment
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from gemini_server import GeminiServer
+
+# In CI every run draws the same examples, so that a change is judged by itself; elsewhere each run draws new ones.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture

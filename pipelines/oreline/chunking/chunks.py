@@ -81,10 +81,13 @@ def _belong(left: _Piece, right: _Piece, limit: int) -> bool:
     if left.weight + right.weight + 4 > limit:
         return False
     left_tiny, right_tiny = left.weight * TINY_SHARE < limit, right.weight * TINY_SHARE < limit
+    if len(right.path) > len(left.path) + 1:  # a heading between the two has no piece that would hold its line
+        return False
     below = right.path[: len(left.path)] == left.path
     if below:  # the same section, or one inside it: the title stays true, but a large section is to keep its own
         return right_tiny or (left_tiny and left.path == right.path)
-    return left_tiny and right_tiny and right.path[: len(left.path) - 1] == left.path[:-1]
+    beside = len(right.path) == len(left.path) and right.path[:-1] == left.path[:-1]
+    return left_tiny and right_tiny and beside
 
 
 def _both(left: _Piece, right: _Piece) -> _Piece:
