@@ -37,7 +37,8 @@ def test_a_recipe_runs_from_the_installed_wheel_alone(wheel: Path, tmp_path: Pat
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     site = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
-    zipfile.ZipFile(wheel).extractall(site)
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     dependencies = next(path for path in sys.path if path.endswith("site-packages"))
     # A path in a .pth file gives the packages there and does not read the .pth files in it, so no editable install.
     (site / "dependencies.pth").write_text(dependencies + "\n")

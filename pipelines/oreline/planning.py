@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from oreline import files
 from oreline.errors import BrokenTable, CallError
 from oreline.fingerprint import finished, inputs_of, pending
 from oreline.recipe.settings import Recipe
 from oreline.stages.catalog import BY_NAME, STAGES, Stage
-from oreline.tables.manifest import Manifest, read_manifest
+from oreline.tables.manifest import Manifest, manifest_path, read_manifest
 
 Status = Literal["skipped", "finished", "run", "depends", "left_out"]
 
@@ -77,9 +78,17 @@ def units_of(recipe: Recipe, stage: Stage) -> int | None:
     return total
 
 
+def _after_others(recipe: Recipe, stage: Stage) -> Planned:
+    """Plans a stage whose inputs may change: what stands of it is kept only if they turn out as they were."""
+    units = units_of(recipe, stage)
+    if files.exists(manifest_path(recipe.output, stage.name)):
+        return Planned(stage, "depends", "after the stages before it", units)
+    return Planned(stage, "run", "not run yet", units)
+
+
 def _planned(recipe: Recipe, stage: Stage, *, moved: bool) -> Planned:
     if moved:
-        return Planned(stage, "depends", "after the stages before it", units_of(recipe, stage))
+        return _after_others(recipe, stage)
     try:
         now = pending(recipe, stage, "")
     except BrokenTable as error:
