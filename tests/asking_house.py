@@ -101,7 +101,7 @@ class Asking:
         """Runs the pipeline and returns the sum of its reports."""
         options = ["--direct_running_mode=in_memory", "--direct_num_workers=1", *beam_options]
         target = str(self.folder / f"reports-{len(list(self.folder.glob('reports-*')))}")
-        pipeline = beam.Pipeline(runner=runner_of(self.recipe), options=PipelineOptions(options))
+        pipeline = beam.Pipeline(runner=runner_of(self.recipe, "synthesize"), options=PipelineOptions(options))
         encoded = [block.encode() for block in self.blocks]
         blocks = pipeline | "Blocks" >> beam.Create(encoded).with_output_types(bytes)
         reports = blocks | Ask(self.job, self.llm, self.task, QUICK)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from oreline.filters.equal import merge_equal
 from oreline.filters.judged import JudgedQuery
 from oreline.filters.near import near_duplicates, similarity
+from oreline.filters.words import words
 from oreline.records import FateRow, Label, Pair, Query, Reject
 from query_world import digests, pair, query, run_filter
 
@@ -67,7 +68,7 @@ def test_each_query_is_kept_merged_or_leaked_once_and_positives_are_united(world
     told += [each.query.query_id for each, _ in result.leaked]
     assert sorted(told) == sorted(each.query.query_id for each in before)
     assert len({scope(each.query) for each in result.kept}) == len(result.kept)
-    evaluated = {(*scope(each.query)[:2], each.query.query_hash) for each in before if each.query.split != "train"}
+    evaluated = {(each.query.dataset, each.query.query_hash) for each in before if each.query.split != "train"}
     for each in result.kept:
         equal = [other for other in before if scope(other.query) == scope(each.query)]
         assert each.positives == tuple(sorted({doc for other in equal for doc in other.positives}))
@@ -76,7 +77,9 @@ def test_each_query_is_kept_merged_or_leaked_once_and_positives_are_united(world
         assert each.query == first.query
         assert {pair.query_id for pair in each.pairs} <= {each.query.query_id}
         if each.query.split == "train":
-            assert (*scope(each.query)[:2], each.query.query_hash) not in evaluated
+            assert (each.query.dataset, each.query.query_hash) not in evaluated
+    assert {each.query.split for each, _ in result.leaked} <= {"train"}
+    assert {other.query.query_id for _, other in result.leaked} <= {each.query.query_id for each in result.kept}
 
 
 @settings(max_examples=50, deadline=None)
@@ -107,6 +110,22 @@ def test_the_stage_loses_no_query(world: World) -> None:
         assert manifest.books.balanced
 
 
+def test_an_evaluation_text_is_not_trained_on_under_another_instruction() -> None:
+    trained = JudgedQuery(query("a", "Why do sharks swim", instruction="find a page"), (pair("a", "one"),))
+    tested = JudgedQuery(query("z", "why do sharks swim", "human", split="test"), (pair("z", "two"),))
+    result = merge_equal([trained, tested])
+    assert result.kept == [tested]
+    assert result.leaked == [(trained, tested)]
+
+
+def test_equal_texts_with_different_instructions_of_one_split_are_two_queries() -> None:
+    both = [
+        JudgedQuery(query("a", "why do sharks swim", instruction="find a page"), (pair("a", "one"),)),
+        JudgedQuery(query("b", "why do sharks swim"), (pair("b", "two"),)),
+    ]
+    assert sorted(merge_equal(both).kept, key=repr) == sorted(both, key=repr)
+
+
 def test_labels_that_conflict_are_settled_in_favour_of_the_positive() -> None:
     before = [
         JudgedQuery(query("a", "same words here"), (pair("a", "x", "negative"), pair("a", "y", "partial"))),
@@ -127,7 +146,7 @@ def test_labels_that_conflict_are_settled_in_favour_of_the_positive() -> None:
     ],
 )
 def test_near_duplicates_have_nearly_the_same_words(one: str, other: str, *, near: bool) -> None:
-    assert (similarity(one, other) >= 0.9) is near
+    assert (similarity(frozenset(words(one)), frozenset(words(other))) >= 0.9) is near
 
 
 def near_ids(queries: Sequence[Query], pairs: Sequence[Pair]) -> list[tuple[str, str]]:

@@ -37,11 +37,12 @@ def test_written_queries_are_rated_and_the_rating_says_by_whom(tmp_path: Path, g
     assert (manifest.counts["requests"], manifest.counts["answers"]) == (2, 2)
     prompts = sorted(gemini_server.answered_prompts)
     assert any("Given a question about fish" in prompt and "why do sharks" in prompt for prompt in prompts)
-    assert any("Given a search query, find a document" in prompt and "gills" in prompt for prompt in prompts)
+    assert any("Given a search query, find documents" in prompt and "gills" in prompt for prompt in prompts)
 
 
 def test_a_low_rate_drops_the_query_with_the_grade(tmp_path: Path, gemini_server: GeminiServer) -> None:
-    run_filter(rated_recipe(tmp_path, gemini_server, rater={"keep_from": 3}), QUERIES, PAIRS)
+    manifest = run_filter(rated_recipe(tmp_path, gemini_server, rater={"keep_from": 3}), QUERIES, PAIRS)
+    assert manifest.counts["dropped_pairs"] == 3
     assert [each.query_id for each in rows_of(tmp_path, "filter", "queries", Query)] == ["d/h"]
     assert rows_of(tmp_path, "filter", "pairs", Pair) == [pair("h", "one")]
     rejects = rows_of(tmp_path, "filter", "rejects", Reject)

@@ -1,8 +1,12 @@
 """The stage filter without a model: order of its parts, books, rejects."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from oreline.commit import Pending, read_outcome
+from oreline.filters import steps
 from oreline.ids import Tally
 from oreline.job import Job
 from oreline.records import FateRow, Pair, Query, Reject
@@ -31,6 +35,19 @@ def test_rules_read_the_documents_of_the_lineage(tmp_path: Path) -> None:
     assert {key: each.reason for key, each in rejects.items()} == {"d/a": "verbatim_copy", "d/c": "other_language"}
     assert rejects["d/a"].detail == "all 9 words stand in this order in d/one"
     assert "100% of the query's letters are CYRILLIC" in rejects["d/c"].detail
+
+
+def test_rules_find_the_same_however_few_documents_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = "Sharks never stop swimming because water has to flow"
+    queries = [query("a", copied), query("b", copied, shown=("two",)), query("c", "why sharks swim", shown=("one", "two"))]
+    long = [replace(each, tokens=1_000) for each in DOCUMENTS]
+    one = run_filter(recipe_for(tmp_path / "one"), queries, documents=long)
+    monkeypatch.setattr(steps, "_SHOWN_TOKENS", 1)
+    other = run_filter(recipe_for(tmp_path / "other"), queries, documents=long)
+    assert one.drops == {"verbatim_copy": 1}
+    assert digests(one) == digests(other)
 
 
 def test_rules_come_before_merging_so_that_a_dropped_query_gives_no_positive(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_requests_carry_a_response_schema_and_texts_only_in_the_prompt(line: Lin
         assert isinstance(schema, dict)
         assert schema["type"] == "object"
         assert config["responseMimeType"] == "application/json"
-        assert "sourdough" not in json.dumps(body["systemInstruction"]).lower()
+        assert "derailleur" not in json.dumps(body["systemInstruction"]).lower()
 
 
 def test_every_request_is_an_answer_or_a_reject(line: Line) -> None:

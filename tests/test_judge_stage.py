@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from oreline.judging.listwise import unit_id
-from oreline.judging.shown import judged_documents
+from oreline.extractive.scripts import shortened
+from oreline.judging.listwise import DOCUMENT_TOKENS, unit_id
+from oreline.judging.shown import calls_of, judged_documents
 from oreline.recipe.settings import PercentCeiling, Recipe
 from oreline.records import Candidate, Document, FateRow, Judgement, Pair, PoolEntry, Query, Reject, Scored
 from oreline.tables.manifest import Manifest
@@ -108,10 +110,44 @@ def test_a_query_with_many_positives_is_judged_in_several_calls(tmp_path: Path, 
         [Candidate(asked.query_id, scored, [], [])],
     )
     manifest = judged(recipe_of(tmp_path, gemini_server), documents, made)
-    assert sum(gemini_server.calls.values()) == 3
+    assert sum(gemini_server.calls.values()) == 2
     assert manifest.books.kept.count == 60
     sizes = [prompt.count("<document number=") for prompt in gemini_server.answered_prompts]
-    assert sorted(sizes) == [20, 20, 20]
+    assert sorted(sizes) == [30, 30]
+
+
+def test_under_the_default_recipe_a_query_with_one_positive_is_one_call() -> None:
+    recipe = Recipe.model_validate({"output": "out", "sources": [{"path": "docs"}]})
+    # All that can be judged: the positive, the top of the pool above the ceiling, and the best below it.
+    pool = [PoolEntry(f"d/n{place}", 0.9 if place < recipe.judge.top_k else 0.1, []) for place in range(100)]
+    asked = Candidate("d/q", [Scored("d/p", 1, 0.9)], [], pool)
+    shown = judged_documents(asked, recipe.judge.top_k, recipe.select.negatives, recipe.mine.ceiling)
+    assert len(shown) == 1 + recipe.judge.top_k + 2 * recipe.select.negatives
+    assert len(calls_of("d/q", shown)) == 1
+
+
+def test_ids_may_hold_any_character(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    shown = [replace(each, doc_id=f"python/a\t{place}") for place, each in enumerate(docstrings()[:3])]
+    asked = query("python/q\tlistwise", "functions and classes of the standard library")
+    scored = [Scored(each.doc_id, 1, 0.5) for each in shown]
+    made = ([asked], [positive(asked.query_id, shown[0].doc_id)], [Candidate(asked.query_id, scored, [], [])])
+    judged(recipe_of(tmp_path, gemini_server), shown, made)
+    found = {(each.query_id, each.doc_id) for each in rows_of(tmp_path, "judge", "judgements", Judgement)}
+    assert found == {(asked.query_id, each.doc_id) for each in shown}
+
+
+def test_a_long_document_is_shown_from_its_beginning(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    words = "".join(f"word{number} " for number in range(20_000))
+    (own,) = docstrings()[:1]
+    made = (
+        [asked := query("python/q", "what is the first word")],
+        [positive(asked.query_id, own.doc_id)],
+        [Candidate(asked.query_id, [Scored(own.doc_id, 1, 0.5)], [], [])],
+    )
+    judged(recipe_of(tmp_path, gemini_server), [replace(own, text=words)], made)
+    (prompt,) = gemini_server.answered_prompts
+    assert f"{own.title}\n{shortened(words, DOCUMENT_TOKENS)}\n" in prompt
+    assert len(prompt) < 6 * DOCUMENT_TOKENS
 
 
 def test_a_failed_call_drops_all_its_units_with_the_reason(tmp_path: Path, gemini_server: GeminiServer) -> None:

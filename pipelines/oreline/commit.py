@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from oreline import files
-from oreline.errors import BrokenTable
 from oreline.ids import Json, Tally
 from oreline.job import Job, Report, StopKind
 from oreline.stages.catalog import Stage
-from oreline.tables.manifest import Books, Manifest, broken_parts, read_manifest, write_manifest
+from oreline.tables.manifest import Books, Manifest, broken_parts, whole_manifest, write_manifest
 from oreline.tables.parts import Part
 
 
@@ -140,10 +139,7 @@ def _imbalance(stage: Stage, manifest: Manifest) -> str | None:
 
 
 def _keep_earlier_parts(output: str, manifest: Manifest) -> Manifest:
-    try:
-        earlier = read_manifest(output, manifest.stage)
-    except BrokenTable:
-        return manifest
+    earlier = whole_manifest(output, manifest.stage)
     if earlier is None or broken_parts(output, earlier):
         return manifest
     equal: Mapping[str, tuple[Part, ...]] = {
@@ -166,16 +162,17 @@ def _write_outcome(job: Job, outcome: Outcome) -> None:
     files.write_atomically(outcome_path(job.output, job.stage), json.dumps(body).encode())
 
 
-def sweep(output: str, stage: str, *, keep_scratch: bool = False) -> None:
-    """Deletes what a stage's folder holds and no manifest lists; called under the output's lock."""
-    manifest = read_manifest(output, stage)
+def sweep(output: str, stage: str) -> None:
+    """Deletes what a stage's folder holds and its manifest does not list; called under the output's lock.
+
+    A damaged manifest lists nothing, but stays: it says why its stage runs again.
+    """
+    manifest = whole_manifest(output, stage)
     listed = {part.path for parts in manifest.tables.values() for part in parts} if manifest else set()
     root = files.join(output, stage)
     for found in list(files.walk(root)):
         relative = f"{stage}/{found.path[len(root) :].lstrip('/')}"
         if relative in listed or relative == f"{stage}/manifest.json":
-            continue
-        if keep_scratch and relative.startswith(f"{stage}/_scratch/"):
             continue
         files.delete(found.path)
     files.delete(files.join(root, "_scratch"))

@@ -1,5 +1,8 @@
 """Fingerprints: whether a stage's output is there already. Equal ingredients, equal fingerprint, nothing to do."""
 
+from dataclasses import asdict
+from typing import cast
+
 from oreline.commit import Pending
 from oreline.errors import BrokenTable
 from oreline.ids import Json, sha256_json
@@ -69,7 +72,7 @@ def _input_digests(recipe: Recipe, stage: Stage) -> dict[str, Json]:
 
 
 def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
-    """Returns what a stage depends on besides its keys and inputs: source files, prompts, the encoder."""
+    """Returns what a stage depends on besides its keys and inputs: source files, prompts, encoder, prefixes."""
     if stage.name == "ingest":
         from oreline.sources.discovery import source_files
 
@@ -79,10 +82,17 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
         return {"sources": listings}
     if stage.name == "embed":
         from oreline.encoders.identity import identity
+        from oreline.encoders.prefixes import prefixes_of
 
-        return {"encoder": identity(recipe.encoder).digest}
-    prompts = prompts_of(recipe, stage.name)
-    return {"prompts": {prompt.id: prompt.digest for prompt in prompts}} if prompts else {}
+        encoder = identity(recipe.encoder)
+        return {"encoder": encoder.digest, "prefixes": asdict(prefixes_of(recipe.encoder, encoder.folder))}
+    if stage.name == "export":
+        from oreline.exporters.texts import texts_of
+
+        return {"prefixes": asdict(texts_of(recipe).prefixes)}
+    # A list, as a copied prompt may have the id of ours; the schema may be that of an answer's class.
+    prompts = [[each.id, each.digest, sha256_json(each.answer_schema)] for each in prompts_of(recipe, stage.name)]
+    return {"prompts": cast("Json", prompts)} if prompts else {}
 
 
 def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:

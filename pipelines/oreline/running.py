@@ -29,6 +29,9 @@ from oreline.tables.manifest import Manifest, read_manifest
 
 LOG = logging.getLogger("oreline")
 
+_TALKATIVE = ("httpx", "httpx2", "google_genai.models")
+"""Libraries that log a line per call to a model: at 1,000,000 calls that is a log nobody can read."""
+
 How = Literal["ran", "unchanged", "adopted", "skipped", "left_out"]
 
 
@@ -275,6 +278,8 @@ def _log_file(output: str, *, verbose: bool) -> Iterator[None]:
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.INFO)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     kept = root.handlers[:]
     root.handlers[:] = handlers
     for handler in handlers:

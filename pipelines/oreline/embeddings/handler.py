@@ -12,7 +12,7 @@ from oreline.encoders.identity import EncoderIdentity, identity
 from oreline.encoders.loaded import LoadedEncoder, threads_of
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job
-from oreline.runner import stage_workers
+from oreline.stages.catalog import stage_workers
 
 FLUSH_TEXTS = 4_096
 """A store file is finished after this many texts: what a killed run loses at most, per worker."""

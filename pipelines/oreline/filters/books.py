@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from oreline.filters.judged import JudgedQuery
 from oreline.job import StageWriter
-from oreline.records import Query, Reject
+from oreline.records import Reject
 
 
 def keep(writer: StageWriter, queries: Sequence[JudgedQuery]) -> None:
@@ -14,6 +14,9 @@ def keep(writer: StageWriter, queries: Sequence[JudgedQuery]) -> None:
     writer.kept(judged.query.query_id for judged in queries)
 
 
-def drop(writer: StageWriter, query: Query, reason: str, detail: str, by: str | None) -> None:
-    """Tells that a query is dropped; its pairs go with it, as they are no units."""
+def drop(writer: StageWriter, judged: JudgedQuery, reason: str, detail: str, by: str | None) -> None:
+    """Tells that a query is dropped; its pairs go with it and are counted, as they are no units."""
+    query = judged.query
     writer.dropped(query.query_id, Reject(query.query_id, "queries", reason, detail, by, query.query))
+    if judged.pairs:
+        writer.count("dropped_pairs", len(judged.pairs))

@@ -1,4 +1,4 @@
-"""Equal queries: within (dataset, instruction, split) they are one query; across splits the train one goes."""
+"""Equal queries: of one dataset, instruction and split they are one query; across splits the train one goes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,32 +18,28 @@ class Merging:
     leaked: list[tuple[JudgedQuery, JudgedQuery]] = field(default_factory=list)
 
 
-def scope_of(judged: JudgedQuery) -> tuple[str, str | None, str]:
-    """Returns what equal queries share whatever their split: dataset, instruction and normal form."""
-    query = judged.query
-    return query.dataset, query.instruction, query.query_hash
-
-
 def merge_equal(queries: Iterable[JudgedQuery]) -> Merging:
-    """Merges equal queries; the keeper gets all their pairs, a positive label before a partial before a negative one.
+    """Merges queries equal in text, instruction and split; the keeper gets all their pairs.
 
-    Human queries stay before synthetic before extractive ones, then the smallest id. A query of split `train` that
-    equals one of another split is leaked, together with all that would have been merged with it.
+    A positive label goes before a partial before a negative one; human queries stay before synthetic before extractive
+    ones, then the smallest id. A query of split `train` whose text stands in another split of its dataset is leaked,
+    whatever the instructions are: a model must not be trained on the text that it is tested with.
     """
-    scopes: dict[tuple[str, str | None, str], dict[str, list[JudgedQuery]]] = {}
-    for judged in queries:
-        scopes.setdefault(scope_of(judged), {}).setdefault(judged.query.split, []).append(judged)
+    texts: dict[tuple[str, str], list[JudgedQuery]] = {}
+    for judged in sorted(queries, key=lambda each: stays_first(each.query)):
+        texts.setdefault((judged.query.dataset, judged.query.query_hash), []).append(judged)
     result = Merging()
-    for by_split in scopes.values():
-        for split in sorted(by_split):
-            group = sorted(by_split[split], key=lambda each: stays_first(each.query))
-            elsewhere = [each for other, those in by_split.items() if other != TRAIN for each in those]
-            if split == TRAIN and elsewhere:
-                first = min(elsewhere, key=lambda each: stays_first(each.query))
-                result.leaked.extend((judged, first) for judged in group)
+    for equal in texts.values():
+        evaluation = next((each for each in equal if each.query.split != TRAIN), None)
+        groups: dict[tuple[str | None, str], list[JudgedQuery]] = {}
+        for judged in equal:
+            if evaluation is not None and judged.query.split == TRAIN:
+                result.leaked.append((judged, evaluation))
             else:
-                result.kept.append(_merged(group))
-                result.merged.extend((each.query.query_id, group[0].query.query_id) for each in group[1:])
+                groups.setdefault((judged.query.instruction, judged.query.split), []).append(judged)
+        for group in groups.values():
+            result.kept.append(_merged(group))
+            result.merged.extend((each.query.query_id, group[0].query.query_id) for each in group[1:])
     return result
 
 

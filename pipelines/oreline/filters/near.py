@@ -26,10 +26,10 @@ def near_scope(judged: JudgedQuery) -> tuple[str, str | None, str, tuple[str, ..
     return (query.dataset, query.instruction, query.split, positives) if positives else None
 
 
-def similarity(one: str, other: str) -> float:
-    """Returns the Jaccard similarity of two queries' sets of words (see `words`), 0 to 1; 0 if one has no word."""
-    mine, others = set(words(one)), set(words(other))
-    return len(mine & others) / len(mine | others) if mine and others else 0.0
+def similarity(one: frozenset[str], other: frozenset[str]) -> float:
+    """Returns the Jaccard similarity of two sets of words, 0 to 1; 0 if both are empty."""
+    union = len(one | other)
+    return len(one & other) / union if union else 0.0
 
 
 def near_duplicates(queries: Sequence[JudgedQuery]) -> list[Duplicate]:
@@ -60,7 +60,7 @@ def _first_near(
     judged: JudgedQuery, own: frozenset[str], kept: Sequence[tuple[JudgedQuery, frozenset[str]]]
 ) -> Duplicate | None:
     for keeper, others in kept:
-        union = len(own | others)
-        if union and len(own & others) >= THRESHOLD * union:
-            return Duplicate(judged, keeper, len(own & others) / union)
+        found = similarity(own, others)
+        if found >= THRESHOLD:
+            return Duplicate(judged, keeper, found)
     return None

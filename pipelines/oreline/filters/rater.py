@@ -12,24 +12,11 @@ from oreline.filters.books import drop, keep
 from oreline.filters.judged import JudgedQuery, join, split
 from oreline.job import Job, StageWriter
 from oreline.judging.answers import RaterAnswer
+from oreline.judging.instructions import instruction_of
 from oreline.llm.requests import Answered, Request, request_for
 from oreline.prompting import Unusable
 from oreline.recipe.settings import Rater, Recipe
-from oreline.records import Query, Rating, TaskType
-
-TASKS: dict[TaskType, str] = {
-    "retrieval": "Given a search query, find a document that serves it.",
-    "question_answering": "Given a question, find a passage that answers it.",
-    "fact_checking": "Given a claim, find evidence for or against it.",
-    "sentence_similarity": "Given a statement, find texts that say the same.",
-    "classification": "Given a text, find texts of the same class.",
-    "clustering": "Given a text, find texts on the same subject.",
-    "code_retrieval": "Given what code should do, find code that does it.",
-    "summarization": "Given a summary, find the text that it sums up.",
-    "bitext": "Given a sentence, find its translation.",
-}
-"""What the rater is told of a query without an instruction of its own."""
-
+from oreline.records import Query, Rating
 
 def active_rater(recipe: Recipe) -> Rater | None:
     """Returns the rater's settings, or None if no query is rated: it is off, or there is no model."""
@@ -58,7 +45,7 @@ class RaterTask:
         for judged in _parked(block):
             query = judged.query
             if _is_rated(query, rater):
-                inputs = {"instruction": query.instruction or TASKS[query.task_type], "query": query.query}
+                inputs = {"instruction": instruction_of(query), "query": query.query}
                 yield request_for(llm, prompt.render(inputs), unit_ids=[query.query_id], context=query.query_id)
 
     def usable(self, request: Request, text: str) -> bool:  # noqa: ARG002 - part of the protocol
@@ -74,10 +61,10 @@ class RaterTask:
             answered = by_query.get(judged.query.query_id)
             rating = None if answered is None else verdict(answered)
             if isinstance(rating, Unrated):
-                drop(writer, judged.query, rating.reason, rating.detail, rating.by)
+                drop(writer, judged, rating.reason, rating.detail, rating.by)
             elif rating is not None and rater is not None and rating.grade < rater.keep_from:
                 detail = f"graded {rating.grade}, filter.rater.keep_from is {rater.keep_from}: {rating.reason or '-'}"
-                drop(writer, judged.query, "low_rate", detail, rating.request_key)
+                drop(writer, judged, "low_rate", detail, rating.request_key)
             else:
                 kept.append(replace(judged, query=replace(judged.query, rating=rating)))
         keep(writer, kept)

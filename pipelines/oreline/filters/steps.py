@@ -27,6 +27,8 @@ BLOCK = -2
 _QUERIES_OF_A_RANGE = 50_000
 _QUERIES_OF_A_BLOCK = 10_000
 _SHOWN_COLUMNS = ("doc_id", "title", "text", "lang", "content")
+_SHOWN_TOKENS = 16_000_000
+"""Estimated tokens of documents that are held at once, some 100 MB; documents of the usual size all fit."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,18 @@ class Steps:
         table = self.job.read(reference)
         ids = cast("list[str]", table.column("query_id").to_pylist())
         queries = join(table, self.job.lookup("pairs", "query_id", ids))
-        documents = self._documents(queries)
         passed = []
         heartbeat = Heartbeat(self.job)
-        for judged in queries:
-            lineage = judged.query.lineage
-            shown = [documents[doc_id] for doc_id in lineage.doc_ids if doc_id in documents] if lineage else []
-            finding = find(judged.query, shown, self.job.recipe.filter)
-            if finding is None:
-                passed.append(judged)
-            else:
-                drop(writer, judged.query, finding.reason, finding.detail, finding.rule)
-                writer.count("dropped_pairs", len(judged.pairs))
-            heartbeat.add(1)
+        for some in self._within_memory(queries):
+            documents = self._documents(some)
+            for judged in some:
+                shown = [documents[doc_id] for doc_id in _shown_ids(judged) if doc_id in documents]
+                finding = find(judged.query, shown, self.job.recipe.filter)
+                if finding is None:
+                    passed.append(judged)
+                else:
+                    drop(writer, judged, finding.reason, finding.detail, finding.rule)
+            heartbeat.add(len(some))
         heartbeat.flush()
         yield from self._scattered(passed, _text_key)
         yield REPORT, writer.close().encode()
@@ -74,8 +75,7 @@ class Steps:
         for judged, other in merging.leaked:
             query, evaluation = judged.query, other.query
             detail = f"{query.split} query, equal to {evaluation.query_id} of split {evaluation.split}"
-            drop(writer, query, "in_other_split", detail, evaluation.query_id)
-            writer.count("dropped_pairs", len(judged.pairs))
+            drop(writer, judged, "in_other_split", detail, evaluation.query_id)
         yield from self._scattered(merging.kept, _positives_key)
         yield REPORT, writer.close().encode()
 
@@ -93,8 +93,7 @@ class Steps:
                 detail = (
                     f"Jaccard similarity {each.similarity:.2f} of the words with {keeper.query_id}: {keeper.query!r}"
                 )
-                drop(writer, each.judged.query, "duplicate_query", detail, keeper.query_id)
-                writer.count("dropped_pairs", len(each.judged.pairs))
+                drop(writer, each.judged, "duplicate_query", detail, keeper.query_id)
             gone = {each.judged.query.query_id for each in duplicates}
             staying = [judged for judged in staying if judged.query.query_id not in gone]
         if active_rater(self.job.recipe) is None:
@@ -104,14 +103,35 @@ class Steps:
                 yield BLOCK, park(self.job, staying[start : start + _QUERIES_OF_A_BLOCK])
         yield REPORT, writer.close().encode()
 
+    def _within_memory(self, queries: Sequence[JudgedQuery]) -> Iterator[list[JudgedQuery]]:
+        """Yields the queries in runs whose documents can be held at once: uncut ones may be long."""
+        wanted = self._wanted(queries)
+        lengths = self.job.lookup("documents", "doc_id", wanted, ("doc_id", "tokens")) if wanted else None
+        tokens = {row["doc_id"]: row["tokens"] or 0 for row in lengths.to_pylist()} if lengths else {}
+        some: list[JudgedQuery] = []
+        held = 0
+        for judged in queries:
+            more = sum(tokens.get(doc_id, 0) for doc_id in _shown_ids(judged))
+            if some and held + more > _SHOWN_TOKENS:
+                yield some
+                some, held = [], 0
+            some.append(judged)
+            held += more
+        if some:
+            yield some
+
     def _documents(self, queries: Sequence[JudgedQuery]) -> dict[str, Shown]:
         """Returns the documents that the writers of these queries were shown, as far as rules will ask for them."""
-        lineages = (each.query.lineage for each in queries if each.query.origin != "human")
-        wanted = {doc_id for lineage in lineages if lineage is not None for doc_id in lineage.doc_ids}
-        if not wanted or self.job.recipe.filter.rules == "none":
+        wanted = self._wanted(queries)
+        if not wanted:
             return {}
         found = self.job.lookup("documents", "doc_id", wanted, _SHOWN_COLUMNS)
         return {row["doc_id"]: Shown(**row) for row in found.to_pylist()}
+
+    def _wanted(self, queries: Sequence[JudgedQuery]) -> set[str]:
+        if self.job.recipe.filter.rules == "none":
+            return set()
+        return {doc_id for judged in queries if judged.query.origin != "human" for doc_id in _shown_ids(judged)}
 
     def _scattered(self, queries: Sequence[JudgedQuery], key: Callable[[JudgedQuery], str]) -> Iterator[Reference]:
         ranges = 1 + sum(part.rows for part in self.job.parts("queries")) // _QUERIES_OF_A_RANGE
@@ -121,6 +141,10 @@ class Steps:
             ids = cast("list[str]", rows.column("query_id").to_pylist())
             yield from scatter.write([ranges_of[query_id] for query_id in ids], rows)
             yield from scatter.close()
+
+
+def _shown_ids(judged: JudgedQuery) -> Sequence[str]:
+    return judged.query.lineage.doc_ids if judged.query.lineage is not None else ()
 
 
 def _gathered(references: Iterable[bytes]) -> list[JudgedQuery]:

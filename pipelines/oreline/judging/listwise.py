@@ -1,6 +1,8 @@
 """Listwise grading: what a model is asked about one query and several documents, and what its grades mean."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from oreline import prompting
 from oreline.extractive.scripts import one_line, shortened
@@ -15,13 +17,15 @@ SCORER = "listwise"
 PROMPT = "judge/listwise"
 DOCUMENT_TOKENS = 450
 """A document is shown up to here, in estimated tokens: a chunk of the default size fits whole."""
+READ_CHARACTERS = 4 * DOCUMENT_TOKENS + 1
+"""What need be read of a document for that: a token has four characters at most, and one more says that it goes on."""
 TITLE_TOKENS = 40
 QUERY_TOKENS = 1_000
 RELEVANT_FROM = 2
 
 
 def unit_id(query_id: str, doc_id: str) -> str:
-    """Returns the id of a unit of judge: query, document and scorer, tabs between them."""
+    """Returns the id of a unit of judge: query, document and scorer, tabs between them. It is never taken apart."""
     return f"{query_id}\t{doc_id}\t{SCORER}"
 
 
@@ -39,7 +43,10 @@ def request_of(
     doc_ids: Sequence[str],
     texts: Mapping[str, tuple[str | None, str]],
 ) -> Request:
-    """Returns the request that grades documents for a query; `texts` gives (title, text) by id. No id is shown."""
+    """Returns the request that grades documents for a query; `texts` gives (title, text) by id. No id is shown.
+
+    Its context is the query's id and those of the documents, in the order shown.
+    """
     inputs: dict[str, Input] = {
         "instruction": instruction_of(query),
         "query": shortened(query.query, QUERY_TOKENS),
@@ -47,7 +54,7 @@ def request_of(
         "count": len(doc_ids),
     }
     units = [unit_id(query.query_id, doc_id) for doc_id in doc_ids]
-    return request_for(llm, prompt.render(inputs), unit_ids=units)
+    return request_for(llm, prompt.render(inputs), unit_ids=units, context=[query.query_id, *doc_ids])
 
 
 def grades_of(text: str, shown: int) -> list[DocumentGrade] | str:
@@ -69,19 +76,20 @@ def grades_of(text: str, shown: int) -> list[DocumentGrade] | str:
 
 def judgements_of(answered: Answered) -> list[Judgement] | str:
     """Returns the judgements of a usable answer, one per unit of its request, or what is wrong with it."""
-    units = answered.request.unit_ids
-    grades = grades_of(answered.text, len(units))
+    query_id, *doc_ids = cast("list[str]", json.loads(answered.request.context))
+    grades = grades_of(answered.text, len(doc_ids))
     if isinstance(grades, str):
         return grades
-    return [_judgement(unit, grade, answered.request) for unit, grade in zip(units, grades, strict=True)]
+    return [
+        _judgement(query_id, doc_id, grade, answered.request) for doc_id, grade in zip(doc_ids, grades, strict=True)
+    ]
 
 
-def _judgement(unit: str, grade: DocumentGrade, request: Request) -> Judgement:
-    query_id, doc_id, scorer = unit.split("\t")
+def _judgement(query_id: str, doc_id: str, grade: DocumentGrade, request: Request) -> Judgement:
     return Judgement(
         query_id=query_id,
         doc_id=doc_id,
-        scorer=scorer,
+        scorer=SCORER,
         value=float(grade.grade),
         verdict=verdict_of(grade.grade),
         reason=one_line(grade.reason) or None,

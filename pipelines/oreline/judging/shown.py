@@ -7,8 +7,8 @@ from oreline.recipe.settings import Ceiling
 from oreline.records import Candidate
 from oreline.selection.ceilings import ceiling_of
 
-MOST_SHOWN = 25
-"""Documents in one call, at most."""
+MOST_SHOWN = 32
+"""Documents in one call, at most: under the default recipe all of a query with up to four given documents."""
 
 
 def judged_documents(candidate: Candidate, top_k: int, negatives: int, ceiling: Ceiling) -> list[str]:
@@ -26,7 +26,7 @@ def judged_documents(candidate: Candidate, top_k: int, negatives: int, ceiling: 
 
 
 def calls_of(query_id: str, doc_ids: Sequence[str]) -> list[list[str]]:
-    """Returns the documents call by call, at most 25 in each, in an order drawn by sha256 of query and document.
+    """Returns the documents call by call, at most 32 in each, in an order drawn by sha256 of query and document.
 
     The order is drawn over all documents and then cut into calls of nearly equal length, so that neither place nor
     call carries a hint. It depends on the ids alone.

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from oreline import prompting
 from oreline.job import Job, StageWriter
 from oreline.judging import listwise
@@ -25,7 +28,7 @@ class Judging:
     """
 
     def render(self, job: Job, block: bytes) -> Iterator[Request]:
-        """Yields one request per query, or several if more than 25 of its documents are graded."""
+        """Yields one request per query, or several if more than `MOST_SHOWN` of its documents are graded."""
         llm = job.recipe.llm_of("judge")
         if llm is None:
             return
@@ -69,10 +72,15 @@ def _queries(job: Job, wanted: dict[str, list[str]]) -> dict[str, Query]:
 
 
 def _texts(job: Job, wanted: set[str]) -> Texts:
-    columns = ["doc_id", "title", "text"]
-    found = job.lookup("documents", "doc_id", wanted, columns)
-    doc_ids, titles, texts = (found.column(name).to_pylist() for name in columns)
-    return dict(zip(doc_ids, zip(titles, texts, strict=True), strict=True))
+    """Returns title and text by id, texts only as far as they can be shown: whole ones may be long."""
+    ids = pa.array(sorted(wanted), pa.string())
+    found: Texts = {}
+    for block in job.iterate("documents", ["doc_id", "title", "text"]):
+        chosen = block.filter(pc.is_in(block.column("doc_id"), ids))
+        texts = pc.utf8_slice_codeunits(chosen.column("text"), 0, listwise.READ_CHARACTERS)
+        doc_ids, titles, shown = (column.to_pylist() for column in (*chosen.columns[:2], texts))
+        found.update(zip(doc_ids, zip(titles, shown, strict=True), strict=True))
+    return found
 
 
 def _judgements(answered: Answered) -> list[Judgement] | Reject:

@@ -121,9 +121,9 @@ class Corpus:
         """Returns the order of ids that are in the corpus or among the others."""
         return np.asarray(pc.index_in(ids, value_set=self._sorted), np.int64)
 
-    def ids_of(self, order: Int64) -> list[str]:
+    def ids_of(self, order: Int64) -> pa.Array:
         """Returns the ids at some places of the order."""
-        return list(self._sorted.take(pa.array(order)).to_pylist())
+        return self._sorted.take(pa.array(order))
 
     def holds(self, ids: pa.Array) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
         """Says for each id whether it is searched."""

@@ -23,38 +23,51 @@ _INFINITE = float("inf")
 
 @dataclass
 class _List:
-    """One wanted list while shards pass: exact hits so far, and the best score that may have been missed."""
+    """One wanted list while shards pass: exact hits so far by tile of queries, and the best score that was missed.
+
+    `hits` has the first query of each tile as its key; its query rows count from 0 over all tiles.
+    """
 
     wanted: Wanted
-    hits: Ranked
     unseen: Float64
+    hits: dict[int, Ranked] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, wanted: Wanted, queries: int) -> "_List":
-        none = Ranked(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
-        return cls(wanted, none, np.full(queries, -_INFINITE))
+        return cls(wanted, np.full(queries, -_INFINITE))
 
-    def add(self, queries: Int64, order: Int64, scores: Float64) -> None:
-        """Takes exactly scored documents and keeps each query's best k."""
+    def add(self, tile: int, queries: Int64, order: Int64, scores: Float64) -> None:
+        """Takes exactly scored documents for a tile's queries and keeps each query's best k."""
         fits = scores < self.wanted.below[queries]
-        rows = np.concatenate([self.hits.queries, queries[fits]])
-        places = np.concatenate([self.hits.order, order[fits]])
-        values = np.concatenate([self.hits.scores, scores[fits]])
-        self.hits = _best(rows, places, values, self.wanted.k)
+        queries, order, scores = queries[fits], order[fits], scores[fits]
+        if (earlier := self.hits.get(tile)) is not None:
+            queries = np.concatenate([earlier.queries, queries])
+            order = np.concatenate([earlier.order, order])
+            scores = np.concatenate([earlier.scores, scores])
+        self.hits[tile] = _best(queries, order, scores, self.wanted.k)
 
     def uncertain(self, queries: int) -> Int64:
         """Returns the queries whose list may miss a document that no first pass kept."""
-        doubtful = (self.unseen > -_INFINITE) & (self.unseen >= self.last(queries))
+        last = np.full(queries, -_INFINITE)
+        for tile, hits in self.hits.items():
+            rows = int(hits.queries[-1]) + 1 - tile if len(hits.queries) else 0
+            last[tile : tile + rows] = self.last(slice(tile, tile + rows))
+        doubtful = (self.unseen > -_INFINITE) & (self.unseen >= last)
         return np.flatnonzero(doubtful).astype(np.int64)
 
-    def last(self, queries: int) -> Float64:
-        """Returns each query's k-th best score so far, -inf where there are fewer."""
-        last = np.full(queries, -_INFINITE)
-        if self.wanted.k:
-            counts = np.bincount(self.hits.queries, minlength=queries)
+    def last(self, part: slice) -> Float64:
+        """Returns the k-th best score so far of each query of a tile, -inf where there are fewer."""
+        last = np.full(part.stop - part.start, -_INFINITE)
+        hits = self.hits.get(part.start)
+        if self.wanted.k and hits is not None:
+            counts = np.bincount(hits.queries - part.start, minlength=len(last))
             full = counts >= self.wanted.k
-            last[full] = self.hits.scores[(np.cumsum(counts) - 1)[full]]
+            last[full] = hits.scores[(np.cumsum(counts) - 1)[full]]
         return last
+
+    def ranked(self) -> Ranked:
+        """Returns the hits of all tiles as one list."""
+        return _joined([self.hits[tile] for tile in sorted(self.hits)])
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ class Search:
                 self._scan(shard, lists, counter, error)
         doubts = [each.uncertain(len(self.queries)) for each in lists]
         ranked = [
-            self._again(place, each, doubt) if len(doubt) else each.hits
+            self._again(place, each, doubt) if len(doubt) else each.ranked()
             for place, (each, doubt) in enumerate(zip(lists, doubts, strict=True))
         ]
         return Found(tuple(ranked), counter.ahead, sum(len(doubt) for doubt in doubts))
@@ -108,10 +121,10 @@ class Search:
 
     def _rescore(self, shard: Shard, part: slice, each: _List, kept: "_Kept") -> None:
         """Scores a shard's finalists exactly and adds them to a list."""
-        rows, places, unseen = kept.finalists(each.last(len(self.queries))[part])
+        rows, places, unseen = kept.finalists(each.last(part))
         each.unseen[part] = np.maximum(each.unseen[part], unseen)
         queries = rows + part.start
-        each.add(queries, shard.order[places], pair_scores(self.queries, queries, shard.vectors, places))
+        each.add(part.start, queries, shard.order[places], pair_scores(self.queries, queries, shard.vectors, places))
 
     def _again(self, place: int, each: _List, doubt: Int64) -> Ranked:
         """Scores some queries against all shards in float64, for a list that is certain."""
@@ -129,15 +142,12 @@ class Search:
                         chosen &= (pairs.rows >= start) & (pairs.rows < stop)
                         scores[row_of[pairs.queries[chosen]] - first, pairs.rows[chosen] - start] = -_INFINITE
                     rows, places = np.nonzero(scores > -_INFINITE)
-                    fresh.add(rows + first, shard.order[places + start], scores[rows, places])
-        certain = ~np.isin(each.hits.queries, doubt)
-        merged = fresh.hits
-        return _best(
-            np.concatenate([each.hits.queries[certain], doubt[merged.queries]]),
-            np.concatenate([each.hits.order[certain], merged.order]),
-            np.concatenate([each.hits.scores[certain], merged.scores]),
-            each.wanted.k,
-        )
+                    fresh.add(first, rows + first, shard.order[places + start], scores[rows, places])
+        before, merged = each.ranked(), fresh.ranked()
+        certain = ~np.isin(before.queries, doubt)
+        kept = Ranked(before.queries[certain], before.order[certain], before.scores[certain])
+        both = _joined([kept, Ranked(doubt[merged.queries], merged.order, merged.scores)])
+        return _best(both.queries, both.order, both.scores, each.wanted.k)
 
 
 class _Kept:
@@ -190,6 +200,16 @@ def _mask(scores: torch.Tensor, pairs: Pairs, part: slice, start: int, stop: int
         rows = torch.from_numpy(pairs.queries[inside] - part.start).to(scores.device)
         columns = torch.from_numpy(pairs.rows[inside] - start).to(scores.device)
         scores[rows, columns] = -_INFINITE
+
+
+def _joined(lists: Sequence[Ranked]) -> Ranked:
+    none = Ranked(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+    every = [none, *lists]
+    return Ranked(
+        np.concatenate([each.queries for each in every]),
+        np.concatenate([each.order for each in every]),
+        np.concatenate([each.scores for each in every]),
+    )
 
 
 def _best(rows: Int64, order: Int64, scores: Float64, k: int) -> Ranked:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from oreline.embeddings.store import VectorStore
@@ -14,8 +15,7 @@ from oreline.encoders.precision import on_gpu
 from oreline.heartbeat import Heartbeat
 from oreline.ids import bucket_of
 from oreline.job import Job, Report, StageWriter
-from oreline.records import Candidate
-from oreline.runner import stage_workers
+from oreline.search.candidates import bare
 from oreline.search.corpus import (
     SHARD_ROWS,
     Corpus,
@@ -29,6 +29,7 @@ from oreline.search.mining import mine
 from oreline.search.questions import QUERY_COLUMNS, MissingVectors, questions
 from oreline.search.tags import DOCUMENT_COLUMNS
 from oreline.shuffle import Scatter, gather
+from oreline.stages.catalog import stage_workers
 from oreline.stages.wiring import decode_row_group
 
 BLOCK_QUERIES = 4_096
@@ -117,33 +118,32 @@ class MineBlocks(_Mining):
             chosen = rows.filter(pa.array([each == scope for each in scopes]))
             store = self._store()
             try:
-                candidates = self._mine(writer, store, chosen, [each for each in references if each.scope == scope])
+                mined = self._mine(writer, store, chosen, [each for each in references if each.scope == scope])
             except MissingVectors as missing:
                 message = missing_vectors(self._job, store, missing.number)
                 yield writer.close(failure="missing_vectors", message=message).encode()
                 return
-            writer.rows("candidates", candidates)
-            writer.kept(each.query_id for each in candidates)
-            heartbeat.add(len(candidates))
+            writer.arrow("candidates", mined)
+            writer.kept(mined.column("query_id").to_pylist())
+            heartbeat.add(mined.num_rows)
         heartbeat.flush()
         yield writer.close().encode()
 
-    def _mine(
-        self, writer: StageWriter, store: VectorStore, rows: pa.Table, shards: list[ShardReference]
-    ) -> list[Candidate]:
-        """Returns a candidate for every query of one scope; without a vector it has nothing in it."""
+    def _mine(self, writer: StageWriter, store: VectorStore, rows: pa.Table, shards: list[ShardReference]) -> pa.Table:
+        """Returns candidates for every query of one scope; without a vector they have nothing in them."""
         block = questions(self._job, store, rows)
         corpus = Corpus(shards, block.asked.doc_ids, self._encoder.dimension)
         encoder = self._job.recipe.encoder
         device = encoder.device if encoder.device != "auto" else ("cuda" if on_gpu(encoder) else "cpu")
         mined = mine(block, corpus, self._job.recipe.mine, device)
         asked = set(block.query_ids)
-        bare = [Candidate(each, [], [], []) for each in sorted(set(rows.column("query_id").to_pylist()) - asked)]
-        writer.count("queries_without_vector", len(bare))
-        writer.count("queries_without_positive", sum(not each.positives for each in mined.candidates))
+        unasked = sorted(set(rows.column("query_id").to_pylist()) - asked)
+        lonely = pc.sum(pc.equal(pc.list_value_length(mined.candidates.column("positives")), 0)).as_py() or 0
+        writer.count("queries_without_vector", len(unasked))
+        writer.count("queries_without_positive", lonely)
         writer.count("labelled_documents_without_vector", block.unknown)
         writer.count("lists_scored_twice", mined.rescored)
-        return [*mined.candidates, *bare]
+        return pa.concat_tables([mined.candidates, bare(unasked)])
 
 
 def _key(scope: str, number: int) -> int:

@@ -88,13 +88,14 @@ def _select_keys(recipe: Recipe) -> Json:
     return {
         "select": fingerprint_keys(recipe.select),
         "seed": recipe.seed,
-        "judged": judge_skipped(recipe) is None,
-        "mine_ceiling": _plain(recipe.mine.ceiling),
+        # Ranks after relabelling and the cause of a short row depend on how the pools were made.
+        "mine": None if mining_skipped(recipe) else fingerprint_keys(recipe.mine),
+        "scorers": None if judge_skipped(recipe) else list(recipe.judge.scorers),
     }
 
 
 def _export_keys(recipe: Recipe) -> Json:
-    return {"export": fingerprint_keys(recipe.export), "encoder": fingerprint_keys(recipe.encoder)}
+    return {"export": fingerprint_keys(recipe.export), "negatives": recipe.select.negatives}
 
 
 def mining_skipped(recipe: Recipe) -> str | None:
@@ -119,6 +120,15 @@ def model_of(recipe: Recipe, stage: str) -> Llm | None:
     if stage == "judge" and judge_skipped(recipe) is None:
         return recipe.llm_of("judge")
     return None
+
+
+def stage_workers(recipe: Recipe, stage: str) -> int:
+    """Returns how many local worker processes a stage gets; stages that call a model get `llm.workers`."""
+    own = recipe.beam.stages.get(stage)
+    if own is not None and own.workers is not None:
+        return own.workers
+    called = model_of(recipe, stage)
+    return called.workers if called is not None else recipe.beam.workers
 
 
 STAGES: tuple[Stage, ...] = (

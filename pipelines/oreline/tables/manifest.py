@@ -145,6 +145,14 @@ def read_manifest(output: str, stage: str) -> Manifest | None:
         raise BrokenTable(f"{path}: not a manifest ({type(error).__name__}: {error})") from error
 
 
+def whole_manifest(output: str, stage: str) -> Manifest | None:
+    """Returns a stage's manifest, or None if it was never committed or its file is damaged: then it must run again."""
+    try:
+        return read_manifest(output, stage)
+    except BrokenTable:
+        return None
+
+
 def broken_parts(output: str, manifest: Manifest) -> list[str]:
     """Returns a sentence for each listed part that is missing or has another size than listed."""
     problems = []
