@@ -2,40 +2,52 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 
 from oreline import files
-from oreline.errors import BrokenTable, CallError
+from oreline.commit import Pending
+from oreline.errors import CallError
+from oreline.exporters.layout import TRAIN
 from oreline.recipe.loading import LoadedRecipe, load_recipe
-from oreline.tables.manifest import Manifest, broken_parts, read_manifest, write_manifest
+from oreline.stages.catalog import Stage
+from oreline.tables.manifest import Manifest, broken_parts, read_manifest, whole_manifest, write_manifest
 from oreline.tables.parts import Part
 
 
-def adopt(old: str, new: str, stage: str, fingerprint: str) -> Manifest | None:
-    """Takes a stage over if the earlier output has it whole with an equal fingerprint; else returns None.
+def adopt(old: str, new: str, stage: Stage, now: Pending, inputs: Mapping[str, str]) -> Manifest | None:
+    """Takes a stage over if the earlier output has it whole with the fingerprint of `now`; else returns None.
 
-    Parts become hard links where both outputs lie on one local file system, else copies. Parts that a manifest lists
-    by reference to an earlier stage are there already, adopted with that stage, or are taken over as well.
+    Parts become hard links where both outputs lie on one local file system, else copies. Of a table that the stage
+    only adds to, the new output's own parts are listed: those of the stage that `inputs` names, which have the same
+    rows, as the fingerprint covers them.
     """
-    try:
-        manifest = read_manifest(old, stage)
-    except BrokenTable:
+    manifest = whole_manifest(old, stage.name)
+    if manifest is None or manifest.fingerprint != now.fingerprint or broken_parts(old, manifest):
         return None
-    if manifest is None or manifest.fingerprint != fingerprint or broken_parts(old, manifest):
-        return None
-    for parts in manifest.tables.values():
-        for part in parts:
+    tables: dict[str, tuple[Part, ...]] = {}
+    for name, parts in manifest.tables.items():
+        own = [part for part in parts if part.path.startswith((f"{stage.name}/", f"{TRAIN}/"))]
+        for part in own:
             _take(old, new, part)
-    write_manifest(new, manifest)
-    return manifest
+        earlier = read_manifest(new, inputs[name]) if name in stage.adds else None
+        tables[name] = (*(earlier.tables[name] if earlier else ()), *own)
+    adopted = manifest.with_tables(tables)
+    write_manifest(new, adopted)
+    return adopted
 
 
 def with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe:
-    """Takes the earlier output's cache unless the recipe names one: re-mining pays and encodes nothing twice."""
-    if adopt_from is None or loaded.recipe.cache is not None:
+    """Takes the earlier output's cache unless the recipe names one: re-mining pays and encodes nothing twice.
+
+    Raises CallError if `adopt_from` is no output.
+    """
+    if adopt_from is None:
         return loaded
     stored = files.join(adopt_from, "recipe.yaml")
     if not files.exists(stored):
         raise CallError(f"--from {adopt_from}: there is no recipe.yaml in it; name the output folder of an earlier run")
+    if loaded.recipe.cache is not None:
+        return loaded
     old = load_recipe(stored).recipe
     cache = files.join(adopt_from, "_cache") if old.cache is None else old.cache
     return loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))
@@ -43,15 +55,17 @@ def with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe
 
 def _take(old: str, new: str, part: Part) -> None:
     source, target = files.join(old, part.path), files.join(new, part.path)
-    if files.exists(target):
+    if files.exists(target) and files.size(target) == part.size:
         return
+    files.delete(target)
     if files.is_local(source) and files.is_local(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         try:
             os.link(source, target)
         except OSError:
-            # Another file system, or one without hard links.
-            shutil.copyfile(source, target)
+            # Another file system, or one without hard links. The name comes last: a copy may be cut short.
+            shutil.copyfile(source, f"{target}.tmp")
+            os.replace(f"{target}.tmp", target)
         return
     with files.open_read(source) as read, files.open_write(target) as write:
         shutil.copyfileobj(read, write)

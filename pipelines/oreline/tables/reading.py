@@ -59,7 +59,9 @@ def matching(
         raise ValueError("matching needs at least one part; look up an empty table's schema instead")
     chosen = list(columns) if columns else table_schema(table).names
     values = pa.array(sorted(wanted), pa.string())
-    found = [block.filter(pc.is_in(block.column(column), values)) for block in iterate(output, parts, chosen)]
+    read = chosen if column in chosen else [*chosen, column]
+    blocks = iterate(output, parts, read)
+    found = [block.filter(pc.is_in(block.column(column), values)).select(chosen) for block in blocks]
     schema = pa.schema([table_schema(table).field(name) for name in chosen])
     return pa.concat_tables([schema.empty_table(), *found])
 
