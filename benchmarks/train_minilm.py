@@ -1,333 +1,180 @@
 """Does training on oreline's triples help? Measured on queries whose documents were held out before mining.
 
-    python benchmarks/train_medquad.py DATA/medquad-sample
+    python benchmarks/train_minilm.py DATA/medquad-sample
+    python benchmarks/train_minilm.py DATA/nl2bash
 
-Queries, and whole pages with them, are split before anything else: a connected component of (query, page, page with
-an equal text) is either held out or trained on. oreline mines the training part alone. The packaged MiniLM is then
-trained on the exported files with InfoNCE over in-batch positives and hard negatives, and evaluated on the held-out
-queries over the *whole* corpus, before and after, for several seeds. The control trains on the same rows with the
-positives shuffled among them: whatever still gains there is no merit of the triples.
+A corpus is cut into three parts before anything else: chunks of one page, documents with an equal text and positives
+of equal queries stay together. oreline mines the training part alone. The packaged MiniLM is trained on the exported
+files for one epoch (InfoNCE) and asked the held-out test queries over the *whole* corpus, before and after. Settings
+are tried with `--validate`: validation queries over the training and validation parts, the test part not read.
+
+The arms train on the same anchors in the same order: `mined`, the rows as exported; `shuffled`, the control, in which
+positives are permuted so that none keeps its own anchor: what gains there is no merit of the triples; and on request
+`pairs`, the rows without the mined negatives.
 """
 
 import argparse
 import dataclasses
-import hashlib
-import json
+import datetime as dt
 import os
 import platform
-import random
-import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import polars as pl
 import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.util import batch_to_device
 
 import oreline
-from oreline.encoders.models import model_folder
-from oreline.encoders.rendering import plain_document
-from oreline.normalise import text_hash
+from oreline.encoders.precision import precision_of
+from oreline.recipe.settings import Encoder
+from oreline.records import Content, TaskType
 
-RESULTS = Path(__file__).parent / "results" / "train_medquad.md"
+from training.heldout import Split, components, read_beir, split, together, write_beir
+from training.loop import Settings
+from training.results import tables, verdict
+from training.rows import exported_rows
+from training.trials import ARMS, Task, run_trials
 
-
-@dataclass(frozen=True)
-class Labelled:
-    """A labelled corpus: documents as (title, text), queries, and the positives of each query."""
-
-    documents: dict[str, tuple[str, str]]
-    queries: dict[str, str]
-    positives: dict[str, set[str]]
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
-class Row:
-    """A training row."""
+class Corpus:
+    """What a recipe must know of a corpus, and how it is trained on."""
 
-    anchor: str
-    positive: str
-    negatives: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Training:
-    """How the model is trained and evaluated; lengths are in tokens."""
-
-    rows: int = 640
-    batch: int = 32
-    negatives: int = 2
-    length: int = 96
-    evaluated_length: int = 128
-    rate: float = 5e-5
-    temperature: float = 0.05
+    name: str
+    content: Content
+    task_type: TaskType
+    parent: str | None
+    settings: Settings
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Retrieval quality, 0 to 1."""
-
-    ndcg: float
-    mrr: float
-
-
-def read_beir(folder: Path) -> Labelled:
-    """Reads a BEIR folder, all qrels files together."""
-    documents = {row["_id"]: (row.get("title") or "", row["text"]) for row in _json_lines(folder / "corpus.jsonl")}
-    queries = {row["_id"]: row["text"] for row in _json_lines(folder / "queries.jsonl")}
-    positives: dict[str, set[str]] = defaultdict(set)
-    for path in sorted((folder / "qrels").glob("*.tsv")):
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-            query_id, doc_id, grade = line.split("\t")
-            if float(grade) > 0:
-                positives[query_id].add(doc_id)
-    return Labelled(documents, queries, dict(positives))
-
-
-def page_of(doc_id: str) -> str:
-    """Returns the page that a chunk of medquad was cut from."""
-    return doc_id.rsplit("_p", 1)[0]
-
-
-def components(labelled: Labelled) -> dict[str, str]:
-    """Returns the component of every page: pages with a common query or an equal text are one component."""
-    parent = {page_of(doc_id): page_of(doc_id) for doc_id in labelled.documents}
-
-    def root(page: str) -> str:
-        while parent[page] != page:
-            parent[page] = parent[parent[page]]
-            page = parent[page]
-        return page
-
-    groups = [{page_of(doc_id) for doc_id in found} for found in labelled.positives.values()]
-    by_text: dict[str, set[str]] = defaultdict(set)
-    for doc_id, (_, text) in labelled.documents.items():
-        by_text[text_hash(text, "text")].add(page_of(doc_id))
-    for group in [*groups, *by_text.values()]:
-        first, *others = sorted(group)
-        for other in others:
-            a, b = sorted((root(first), root(other)))
-            parent[b] = a
-    return {page: root(page) for page in parent}
-
-
-def split(labelled: Labelled, share: float) -> tuple[Labelled, Labelled]:
-    """Returns (training part, held-out part): about `share` of the components are held out, by a hash of their name."""
-    component = components(labelled)
-    held_out = {page for page, name in component.items() if _fraction(name) < share}
-
-    def part(*, held: bool) -> Labelled:
-        documents = {i: each for i, each in labelled.documents.items() if (page_of(i) in held_out) == held}
-        positives = {
-            i: found for i, found in labelled.positives.items() if all((page_of(d) in held_out) == held for d in found)
-        }
-        return Labelled(documents, {i: labelled.queries[i] for i in positives}, positives)
-
-    return part(held=False), part(held=True)
-
-
-def write_beir(labelled: Labelled, folder: Path) -> None:
-    """Writes a labelled corpus as a BEIR folder with the split `train`."""
-    (folder / "qrels").mkdir(parents=True)
-    corpus = [{"_id": i, "title": title, "text": text} for i, (title, text) in labelled.documents.items()]
-    queries = [{"_id": i, "text": text} for i, text in labelled.queries.items()]
-    for name, rows in (("corpus", corpus), ("queries", queries)):
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    pairs = [f"{i}\t{doc_id}\t1\n" for i, found in labelled.positives.items() for doc_id in sorted(found)]
-    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(pairs), encoding="utf-8")
-
-
-def mined_rows(source: Path, output: Path, siblings: str | None) -> list[Row]:
-    """Runs oreline on the training part and returns the rows of the files it exported."""
-    recipe: dict[str, object] = {
-        "output": str(output),
-        "sources": [{"path": str(source), "format": "beir", "dataset": "medquad", "parent": r"^(.*)_p\d+$"}],
-    }
-    if siblings is not None:
-        recipe["select"] = {"siblings": siblings}
-    oreline.run(recipe)
-    rows: list[Row] = []
-    for folder in sorted((output / "train" / "sentence-transformers" / "medquad").glob("negatives-*")):
-        table = pl.read_parquet(folder / "train" / "*.parquet")
-        rows += [Row(anchor, positive, tuple(negatives)) for anchor, positive, *negatives in table.iter_rows()]
-    return sorted(rows, key=lambda row: _fraction(row.anchor + row.positive))
-
-
-def shuffled(rows: Sequence[Row], seed: int) -> list[Row]:
-    """Returns the rows with positives moved among them so that no row keeps its own place."""
-    order = list(range(len(rows)))
-    random.Random(seed).shuffle(order)
-    moved = dict(zip(order, [*order[1:], order[0]], strict=True))
-    return [dataclasses.replace(row, positive=rows[moved[place]].positive) for place, row in enumerate(rows)]
-
-
-def train(model: SentenceTransformer, rows: Sequence[Row], seed: int, settings: Training) -> None:
-    """Trains a model in place for one epoch over `settings.rows` of the rows."""
-    torch.manual_seed(seed)
-    draw = random.Random(seed)
-    chosen = draw.sample(list(rows), min(settings.rows, len(rows)))
-    steps = len(chosen) // settings.batch
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_up(step, steps))
-    model.max_seq_length = settings.length
-    model.train()
-    for step in range(steps):
-        batch = chosen[step * settings.batch : (step + 1) * settings.batch]
-        loss = info_nce(model, batch, draw, settings)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own annotations
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-
-
-def info_nce(model: SentenceTransformer, batch: Sequence[Row], draw: random.Random, settings: Training) -> torch.Tensor:
-    """Returns the loss of a batch: each anchor against all positives and all drawn negatives (InfoNCE).
-
-    A text that equals the anchor's own positive elsewhere in the batch is masked.
-    """
-    texts = [row.positive for row in batch]
-    for row in batch:
-        texts += draw.sample(row.negatives, min(settings.negatives, len(row.negatives)))
-    queries, documents = (_embed(model, each) for each in ([row.anchor for row in batch], texts))
-    logits = queries @ documents.T / settings.temperature
-    equal = torch.tensor(
-        [[place != n and texts[place] == row.positive for place in range(len(texts))] for n, row in enumerate(batch)]
-    )
-    logits = logits.masked_fill(equal.to(logits.device), float("-inf"))
-    return torch.nn.functional.cross_entropy(logits, torch.arange(len(batch), device=logits.device))
-
-
-def evaluate(model: SentenceTransformer, corpus: Labelled, asked: Labelled, settings: Training) -> Scores:
-    """Returns nDCG@10 and MRR@10 of the queries of `asked` over all documents of `corpus`."""
-    model.max_seq_length = settings.evaluated_length
-    model.eval()
-    doc_ids, query_ids = sorted(corpus.documents), sorted(asked.positives)
-    documents = _vectors(model, [plain_document(*corpus.documents[each]) for each in doc_ids])
-    queries = _vectors(model, [asked.queries[each] for each in query_ids])
-    ndcg, mrr = [], []
-    for query_id, scores in zip(query_ids, queries @ documents.T, strict=True):
-        top = [doc_ids[place] for place in np.argsort(-scores, kind="stable")[:10]]
-        hits = [each in asked.positives[query_id] for each in top]
-        ideal = sum(1 / np.log2(place + 2) for place in range(min(10, len(asked.positives[query_id]))))
-        ndcg.append(sum(hit / np.log2(place + 2) for place, hit in enumerate(hits)) / ideal)
-        mrr.append(next((1 / (place + 1) for place, hit in enumerate(hits) if hit), 0.0))
-    return Scores(float(np.mean(ndcg)), float(np.mean(mrr)))
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What every trained model is compared on: the held-out queries over the whole corpus."""
-
-    corpus: Labelled
-    held: Labelled
-    settings: Training
-
-    def before(self) -> Scores:
-        """Returns the scores of the packaged model."""
-        return evaluate(SentenceTransformer(model_folder("minilm")), self.corpus, self.held, self.settings)
-
-    def after(self, rows: Sequence[Row], seed: int) -> Scores:
-        """Trains the packaged model on rows and returns its scores; prints them as they come."""
-        started = time.monotonic()
-        model = SentenceTransformer(model_folder("minilm"))
-        train(model, rows, seed, self.settings)
-        found = evaluate(model, self.corpus, self.held, self.settings)
-        print(f"seed {seed}: nDCG@10 {found.ndcg:.4f}, {time.monotonic() - started:.0f} s", flush=True)
-        return found
-
-
-def report(counts: str, before: Scores, after: Sequence[Scores], control: Sequence[Scores], settings: Training) -> str:
-    """Returns the results as markdown, with the verdict and the machine."""
-    lines = ["# Training on mined triples: medquad-sample", "", counts, ""]
-    lines += [f"Training: {dataclasses.asdict(settings)}; AdamW, one epoch, packaged MiniLM (all layers).", ""]
-    lines += ["| model | nDCG@10 | MRR@10 | gain in nDCG@10, by seed | mean | spread (standard deviation) |"]
-    lines += ["| --- | --- | --- | --- | --- | --- |", f"| as packaged | {before.ndcg:.4f} | {before.mrr:.4f} | | | |"]
-    for name, found in (("trained on the triples", after), ("trained on shuffled positives", control)):
-        lines.append(_line(name, before, found))
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads"
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
-    lines += ["", f"Machine: {machine}, {device}; Python {platform.python_version()}, torch {torch.__version__}."]
-    return "\n".join(lines) + "\n"
+CORPORA = {
+    "medquad-sample": Corpus("medquad", "text", "retrieval", r"^(.*)_p\d+$", Settings(rows=320)),
+    "nl2bash": Corpus("nl2bash", "code", "code_retrieval", None, Settings(rows=640)),
+}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmark; writes `benchmarks/results/train_medquad.md` unless `--write` names another file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the BEIR folder medquad-sample")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=Training.rows)
-    parser.add_argument("--share", type=float, default=0.3, help="of the components that is held out")
-    parser.add_argument("--siblings", choices=["exclude", "allow"], help="other chunks of the positive's page")
-    parser.add_argument("--output", type=Path, help="keep the mined output here, and use it again")
-    parser.add_argument("--write", type=Path, default=RESULTS)
-    options = parser.parse_args(arguments)
-    settings = Training(rows=options.rows)
-    whole = read_beir(options.data)
-    training, held = split(whole, options.share)
-    with tempfile.TemporaryDirectory() as scratch:
-        root = options.output or Path(scratch)
-        if not (root / "source").exists():
-            write_beir(training, root / "source")
-        rows = mined_rows(root / "source", root / "out", options.siblings)
-    counts = (
-        f"{len(whole.documents):,} documents searched. Trained on: {len(training.queries):,} queries, "
-        f"{len(training.documents):,} documents, {len(rows):,} rows mined. Held out with all their pages: "
-        f"{len(held.queries):,} queries, {len(held.documents):,} documents."
+    """Runs the benchmark and writes `benchmarks/results/train_<corpus>.md`, or prints it with `--validate`."""
+    options = _options(arguments)
+    started = time.monotonic()
+    corpus = CORPORA[options.data.name]
+    settings = dataclasses.replace(
+        corpus.settings,
+        bfloat16=precision_of(Encoder()) == "bfloat16",
+        **{name: value for name in ("rows", "rate") if (value := getattr(options, name)) is not None},
     )
-    print(counts, flush=True)
-    trial = Trial(whole, held, settings)
-    before = trial.before()
-    print(f"as packaged: nDCG@10 {before.ndcg:.4f}, MRR@10 {before.mrr:.4f}", flush=True)
-    seeds = range(1, options.seeds + 1)
-    after = [trial.after(rows, seed) for seed in seeds]
-    control = [trial.after(shuffled(rows, seed), seed) for seed in seeds]
-    text = report(counts, before, after, control, settings)
-    options.write.parent.mkdir(parents=True, exist_ok=True)
-    options.write.write_text(text, encoding="utf-8")
+    whole = read_beir(options.data)
+    parts = split(whole, components(whole, corpus.content, corpus.parent), test=0.25, validation=0.1)
+    with tempfile.TemporaryDirectory() as scratch:
+        output = mine(parts, corpus, options.output or Path(scratch), settings.length, options.siblings)
+        rows = exported_rows(output)
+    asked = parts.validation if options.validate else parts.test
+    documents = together(parts.training, parts.validation) if options.validate else whole.documents
+    trials = run_trials(Task(rows, documents, asked, settings), options.arms, options.seeds)
+    component = [parts.component[min(asked.positives[each])] for each in sorted(asked.positives)]
+    text = "\n".join(
+        [
+            f"# Training MiniLM on mined triples: {options.data.name}",
+            "",
+            *_described(parts, len(rows), settings, options),
+            "",
+            *tables(trials, component),
+            "",
+            *_circumstances(started, [each.seconds for each in trials if each.arm], arguments),
+            "",
+            verdict(trials),
+        ]
+    )
     print(text)
+    if not options.validate:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"train_{corpus.name}.md").write_text(text + "\n", encoding="utf-8")
 
 
-def _line(name: str, before: Scores, found: Sequence[Scores]) -> str:
-    gained = [each.ndcg - before.ndcg for each in found]
-    spread = f"{statistics.stdev(gained):.4f}" if len(gained) > 1 else "-"
-    ndcg, mrr = (statistics.mean(getattr(each, measure) for each in found) for measure in ("ndcg", "mrr"))
-    by_seed = ", ".join(f"{gain:+.4f}" for gain in gained)
-    return f"| {name} | {ndcg:.4f} | {mrr:.4f} | {by_seed} | {statistics.mean(gained):+.4f} | {spread} |"
+def mine(parts: Split, corpus: Corpus, root: Path, length: int, siblings: str | None) -> Path:
+    """Runs oreline on the training part, which is all it gets to see, and returns the output."""
+    if not (root / "source").exists():
+        write_beir(parts.training, root / "source")
+    source: dict[str, object] = {"path": str(root / "source"), "format": "beir", "dataset": corpus.name}
+    source |= {"content": corpus.content, "task_type": corpus.task_type}
+    recipe: dict[str, object] = {
+        "output": str(root / f"siblings-{siblings or 'default'}"),
+        "cache": str(root / "cache"),
+        "sources": [source | ({"parent": corpus.parent} if corpus.parent else {})],
+        "encoder": {"max_tokens": length, "threads": 1},
+    }
+    oreline.run(recipe | ({"select": {"siblings": siblings}} if siblings else {}))
+    return Path(str(recipe["output"]))
 
 
-def _embed(model: SentenceTransformer, texts: Sequence[str]) -> torch.Tensor:
-    """Returns unit vectors with gradients, in the order of `texts`."""
-    features = batch_to_device(model.preprocess(list(texts)), model.device)
-    vectors: torch.Tensor = model(features)["sentence_embedding"]
-    return torch.nn.functional.normalize(vectors, dim=1)
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help=f"a BEIR folder: {' or '.join(CORPORA)}")
+    parser.add_argument("--validate", action="store_true", help="for choosing settings: the test part is not read")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=["mined", "shuffled"])
+    parser.add_argument("--rows", type=int, help="trained on; default: by corpus")
+    parser.add_argument("--rate", type=float, help="learning rate; default: by corpus")
+    parser.add_argument("--siblings", choices=["exclude", "allow"], help="other chunks of the positive's page")
+    parser.add_argument("--output", type=Path, help="keep what is mined here, and use it again")
+    options = parser.parse_args(arguments)
+    if options.data.name not in CORPORA:
+        parser.error(f"{options.data}: expected a folder named {' or '.join(CORPORA)}")
+    return options
 
 
-def _vectors(model: SentenceTransformer, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    encoded = model.encode(list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False)
-    return np.asarray(encoded, dtype=np.float32)
+def _described(parts: Split, rows: int, settings: Settings, options: argparse.Namespace) -> list[str]:
+    asked = parts.validation if options.validate else parts.test
+    searched = [parts.training, parts.validation] + ([] if options.validate else [parts.test])
+    trained = (
+        f"- Trained on: {min(settings.rows, rows):,} of {rows:,} exported rows, mined from "
+        f"{len(parts.training.queries):,} queries and {len(parts.training.documents):,} documents "
+        f"(select.siblings: {options.siblings or 'default'}; no LLM, so no judge)."
+    )
+    held = (
+        f"- Asked: {len(asked.queries):,} {'validation' if options.validate else 'test'} queries over "
+        f"{len(together(*searched)):,} documents. The {len(asked.documents):,} documents of their pages, and every "
+        "document with an equal text, were held out before mining."
+    )
+    how = (
+        f"- Training: one epoch of InfoNCE, batches of {settings.batch} with {settings.negatives} of each row's "
+        f"negatives, AdamW, learning rate {settings.rate:g}, temperature {settings.temperature:g}; all texts cut at "
+        f"{settings.length} tokens, before as after. Fixed before the test part was read, after trials on "
+        f"{len(parts.validation.queries):,} validation queries (`--validate`)."
+    )
+    spread = (
+        "- Standard deviation: over seeds, which draw rows, order and negatives. 95 % by queries: mean of the seeds, "
+        "the pages of the queries drawn anew."
+    )
+    return [trained, held, how, spread]
 
 
-def _warm_up(step: int, steps: int) -> float:
-    warm = max(1, steps // 10)
-    return min(1.0, (step + 1) / warm) * max(0.0, (steps - step) / steps)
+def _circumstances(started: float, training: Sequence[float], arguments: Sequence[str]) -> list[str]:
+    command = ["python", "benchmarks/train_minilm.py", f"DATA/{Path(arguments[0]).name}", *arguments[1:]]
+    format_ = "bfloat16" if precision_of(Encoder()) == "bfloat16" else "float32"
+    seconds, each = time.monotonic() - started, sum(training) / len(training)
+    when = (
+        f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}; {seconds:.0f} s in all, {each:.0f} s per training (one thread, "
+        f"{os.cpu_count()} at a time; the machine had other work too). {platform.system()} {platform.machine()}, "
+        f"{_processor()}, {format_}; Python {platform.python_version()}, torch {torch.__version__}."
+    )
+    return [when, "", f"Command: `{' '.join(command)}`"]
 
 
-def _fraction(name: str) -> float:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / (1 << 48)
+def _processor() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    name = next((line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")), "CPU")
+    return f"{os.cpu_count()} cores, {name}, {memory:.0f} GiB"
 
 
-def _json_lines(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
+def _cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 if __name__ == "__main__":

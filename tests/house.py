@@ -48,9 +48,9 @@ def run_stage(
     job = Job(recipe.output, stage, recipe, dict(inputs or {}))
     run_pipeline(job, BY_NAME[stage], Pending("test", {}, "2026-01-01T00:00:00Z"), beam_options)
     sweep(recipe.output, stage)
-    manifest = read_manifest(recipe.output, stage)
-    if manifest is None:
-        pytest.fail(f"{stage} wrote no manifest: {read_outcome(recipe.output, stage)}")
+    manifest, outcome = read_manifest(recipe.output, stage), read_outcome(recipe.output, stage)
+    if manifest is None or outcome is not None:  # an earlier manifest may be there
+        pytest.fail(f"{stage} wrote no manifest: {outcome}")
     return manifest
 
 

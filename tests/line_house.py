@@ -1,4 +1,4 @@
-"""What the tests of whole runs share: a small folder of pages, recipes over it, and `oreline` in a process of its own."""
+"""What the tests of whole runs share: a small folder of pages, and `oreline` in a process of its own."""
 
 import os
 import signal

@@ -11,10 +11,10 @@ from oreline.extractive.inverse_cloze import LEAST_REST_WORDS, cloze
 from oreline.extractive.keyphrase import keyphrase_query
 from oreline.extractive.prose import leans_on_others, reads_as_prose
 from oreline.extractive.rows import EXTRACTORS, extract
-from oreline.extractive.scripts import one_line, shortened, word_count
 from oreline.extractive.title import body_without_title, title_query
 from oreline.normalise import content_hash, text_hash
 from oreline.records import Document
+from oreline.scripts import one_line, shortened, word_count
 
 HEAP = (
     "A heap is a binary tree in which every parent is smaller than its children.\n"
@@ -237,7 +237,16 @@ def test_prose_is_told_from_code_and_from_what_leans_on_it() -> None:
 
 def test_long_and_odd_texts_take_no_long_time() -> None:
     same = "Bees dance to tell where the flowers are that they have found.\n" * 5_000
-    for text in (same, "." * 300_000, "a" * 300_000, "[" * 100_000, "( " * 100_000, "- " * 100_000, "=" * 300_000):
+    for text in (
+        same,
+        "." * 300_000,
+        "a" * 300_000,
+        "[" * 100_000,
+        "[x](" * 50_000,
+        "( " * 100_000,
+        "- " * 100_000,
+        "=" * 300_000,
+    ):
         for writer in EXTRACTORS:
             extract(writer, document(text, "A title"), 13)
         assert estimate_tokens(shortened(text, 450).removesuffix(" …")) <= 450

@@ -41,7 +41,11 @@ def test_rules_find_the_same_however_few_documents_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = "Sharks never stop swimming because water has to flow"
-    queries = [query("a", copied), query("b", copied, shown=("two",)), query("c", "why sharks swim", shown=("one", "two"))]
+    queries = [
+        query("a", copied),
+        query("b", copied, shown=("two",)),
+        query("c", "why sharks swim", shown=("one", "two")),
+    ]
     long = [replace(each, tokens=1_000) for each in DOCUMENTS]
     one = run_filter(recipe_for(tmp_path / "one"), queries, documents=long)
     monkeypatch.setattr(steps, "_SHOWN_TOKENS", 1)

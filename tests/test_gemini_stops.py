@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from line_house import begin, oreline, wait_until
 from oreline.llm import journal
 from oreline.records import FateRow, Reject
 from oreline.tables.manifest import read_manifest
 
 from gemini_server import GeminiServer
 from house import rows_of
-from line_house import begin, oreline, wait_until
 
 STDLIB = str(Path(json.__file__).parent.parent)
 KEY = "AIza-marked-77aa03e1"
@@ -142,9 +142,7 @@ def test_ctrl_c_while_queries_are_written_keeps_what_is_answered(
     assert max(server.calls.values()) == 1
 
 
-def test_kill_9_while_queries_are_written_loses_only_what_was_not_flushed(
-    tmp_path: Path, server: GeminiServer
-) -> None:
+def test_kill_9_while_queries_are_written_loses_only_what_was_not_flushed(tmp_path: Path, server: GeminiServer) -> None:
     server.latency = 0.25
     write_recipe(tmp_path, server, ", concurrency: 4")
     process = begin(tmp_path, "run", "recipe.yaml", "--until", "synthesize", variables=VARIABLES)

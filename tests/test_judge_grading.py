@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreline.judging import listwise
+from oreline.judging.answers import DocumentGrade, RaterAnswer
 from oreline.judging.instructions import DEFAULTS, instruction_of
 from oreline.judging.shown import MOST_SHOWN, calls_of, judged_documents
 from oreline.recipe.settings import MarginCeiling, PercentCeiling, ScoreCeiling
@@ -89,6 +90,13 @@ def test_an_answer_that_does_not_grade_each_document_once_is_unusable(text: str,
     found = listwise.grades_of(text, 3)
     assert isinstance(found, str)
     assert any(each in found for each in problem.split("|")), found
+
+
+def test_a_reason_is_asked_for_before_the_grade_but_an_answer_without_one_counts() -> None:
+    for schema in (DocumentGrade.model_json_schema(), RaterAnswer.model_json_schema()):
+        assert schema["required"][-2:] == ["reason", "grade"]
+    assert not isinstance(listwise.grades_of('{"grades": [{"document": 1, "grade": 2}]}', 1), str)
+    assert RaterAnswer.model_validate_json('{"grade": 3}').reason == ""
 
 
 @pytest.mark.parametrize(

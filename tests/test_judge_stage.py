@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from oreline.extractive.scripts import shortened
 from oreline.judging.listwise import DOCUMENT_TOKENS, unit_id
 from oreline.judging.shown import calls_of, judged_documents
 from oreline.recipe.settings import PercentCeiling, Recipe
 from oreline.records import Candidate, Document, FateRow, Judgement, Pair, PoolEntry, Query, Reject, Scored
+from oreline.scripts import shortened
 from oreline.tables.manifest import Manifest
 from synthesize_world import docstrings, positive, query
 

@@ -53,3 +53,9 @@ def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
         raise RuntimeError("inside")
     with hold(str(tmp_path)):
         assert (tmp_path / "_lock").exists()
+
+
+def test_a_folder_that_cannot_be_locked_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "_lock").mkdir()
+    with pytest.raises(LockedError, match=r"cannot be locked \(Is a directory\)"), hold(str(tmp_path)):
+        pass

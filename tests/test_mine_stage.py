@@ -129,6 +129,28 @@ def test_spare_documents_lie_below_the_ceiling_and_are_no_siblings(tmp_path: Pat
     assert found.pool[-1].score < 0
 
 
+def test_siblings_of_what_a_positive_was_derived_from_are_not_spare(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path, mine={"top_k": 1, "spare": 3, "ceiling": {"margin": 0.1}})
+    documents = [
+        replace(document("derived", "d", parent_id="d/chunk"), origin="generated", searchable=False),
+        document("chunk", "whole chunk", parent_id="d/page"),
+        document("next-chunk", "next", parent_id="d/page"),
+        document("page", "the page"),
+        document("part-of-chunk", "part", parent_id="d/chunk"),
+        document("other", "o", parent_id="d/other-page"),
+        document("another", "a"),
+    ]
+    angles = {"derived": 10, "chunk": 11, "next-chunk": 40, "page": 41, "part-of-chunk": 42, "other": 50, "another": 60}
+    vectors = {f"d/{name}": on_circle(angle) for name, angle in angles.items()}
+    prepare(recipe, documents, [query("q", "?")], [pair("q", "derived")], {**vectors, "d/q": on_circle(0)})
+    found = mine(recipe)["d/q"]
+    assert [(entry.doc_id, len(entry.hits)) for entry in found.pool] == [
+        ("d/next-chunk", 1),
+        ("d/other", 0),
+        ("d/another", 0),
+    ]
+
+
 def test_queries_without_vector_or_positive_still_get_a_row(tmp_path: Path) -> None:
     recipe = recipe_for(tmp_path, mine={"top_k": 5})
     documents = [document("a", "a"), document("b", "b"), document("no-vector", "c")]
@@ -177,7 +199,11 @@ def test_equals_plain_float64_on_random_worlds(
     )
     documents = [
         document(f"{n}", f"text {rng.integers(0, 30)}", parent_id=f"d/page{n // 3}" if n % 2 else None)
-        for n in range(40)
+        for n in range(36)
+    ]
+    documents += [
+        replace(document(f"{n}", f"derived {n}", parent_id=f"d/{n % 36 * 5}"), origin="generated", searchable=False)
+        for n in range(36, 40)
     ]
     queries = [query(f"q{n}", f"text {rng.integers(25, 40)}", instruction=f"{n}") for n in range(10)]
     pairs = sorted(
@@ -209,17 +235,20 @@ def brute_force(
         line = sorted(by_id, key=lambda d: (-score[d], d))
         own = of[each.query_id]
         union = {d for other in queries if other.query_hash == each.query_hash for d in of[other.query_id]}
-        contents = {by_id[d].content_hash for d in union}
-        parents = {by_id[d].parent_id for d in own} - {None}
-        open_ = [
-            d for d in line if d not in union and by_id[d].content_hash not in contents and by_id[d].text != each.query
-        ]
+        never = union | {by_id[d].parent_id or "" for d in union if by_id[d].origin == "generated"}
+        contents = {by_id[d].content_hash for d in never}
+        parents = {parent for d in own if (parent := by_id[d].parent_id)}
+        parents |= {parent for d in parents & by_id.keys() if (parent := by_id[d].parent_id)}
+        searched = [d for d in line if by_id[d].searchable]
+        open_ = [d for d in searched if by_id[d].content_hash not in contents and by_id[d].text != each.query]
         ceiling = ceiling_of(recipe.mine.ceiling, [score[d] for d in own])
-        apart = [d for d in open_ if by_id[d].parent_id not in parents]
+        apart = [d for d in open_ if by_id[d].parent_id not in parents and d not in parents]
         spare = [d for d in apart if ceiling is not None and score[d] < ceiling][: recipe.mine.spare]
         hits = {d: [Hit("dense", rank, score[d])] for rank, d in enumerate(open_[: recipe.mine.top_k], 1)}
         mined = [PoolEntry(d, score[d], hits.get(d, [])) for d in line if d in hits or d in spare]
-        ranks = {d: 1 + sum(other not in own for other in line[: line.index(d)]) for d in own}
+        ranks = {
+            d: 1 + sum(other not in own for other in line[: line.index(d)] if by_id[other].searchable) for d in own
+        }
         positives = [Scored(d, ranks[d], score[d]) for d in line if d in own]
         found[each.query_id] = Candidate(each.query_id, positives, [], mined)
     return found

@@ -13,7 +13,7 @@ from oreline.minhash.candidates import describe, shared_buckets
 from oreline.minhash.clusters import decide
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.shingles import tokens
-from oreline.minhash.verification import components
+from oreline.minhash.verification import components, is_near, jaccard
 from oreline.records import Document
 from oreline.tables.schema import to_arrow
 
@@ -21,6 +21,7 @@ from oreline.tables.schema import to_arrow
 SURE = Parameters(threshold=0.5, ngram=2, bands=96, rows=1)
 
 texts = st.lists(st.sampled_from("abc"), min_size=0, max_size=7).map(" ".join)
+shingle_sets = st.sets(st.integers(0, 12))
 worlds = st.lists(st.tuples(texts, st.sampled_from(["d", "e"]), st.booleans(), st.booleans()), min_size=1, max_size=12)
 
 
@@ -134,6 +135,16 @@ def test_an_empty_block_gives_empty_tables() -> None:
 def test_only_shared_buckets_are_candidates(rows: int) -> None:
     table = pa.table({"bucket": np.array([5, 7, 5][:rows], np.uint64), "doc_id": ["a", "b", "c"][:rows]})
     assert shared_buckets(table).column("doc_id").to_pylist() == (["a", "c"] if rows == 3 else [])
+
+
+@settings(max_examples=300, deadline=None)
+@given(shingle_sets, shingle_sets, st.sampled_from([1e-9, 1 / 3, 0.5, 0.8, 0.9, 1.0]))
+def test_near_says_what_the_whole_count_says(one: set[int], other: set[int], threshold: float) -> None:
+    flat = np.array([*sorted(one), *sorted(other)], np.uint32)
+    starts = np.array([0, len(one), len(one) + len(other)])
+    exact = len(one & other) / len(one | other) if one | other else 0.0
+    assert jaccard(flat, starts, 0, 1) == exact
+    assert is_near(flat, starts, 0, 1, threshold) == (exact >= threshold)
 
 
 def test_members_of_a_group_are_compared_even_if_the_first_is_like_none_of_them() -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from oreline import prompting
+from oreline.judging.answers import RATER_INPUTS, RaterAnswer
 from oreline.prompting import PromptError
 
 
@@ -129,3 +130,14 @@ def test_an_unknown_prompt_says_how_to_give_one(tmp_path: Path) -> None:
     (tmp_path / "latin.md").write_bytes(b"---\nid: \xff\n")
     with pytest.raises(PromptError, match="not UTF-8 at byte 8"):
         prompting.load(str(tmp_path / "latin.md"), Reply)
+
+
+def test_a_prompt_may_leave_out_what_is_offered_and_may_not_ask_for_more(tmp_path: Path) -> None:
+    own = tmp_path / "own.md"
+    text = "---\nid: own\nversion: 1\ninputs: {query: corpus}\nanswer: RaterAnswer\n---\n<!-- user -->\n{{ query }}\n"
+    own.write_text(text)
+    prompt = prompting.load(str(own), RaterAnswer, RATER_INPUTS)
+    assert "coral" in prompt.render({"instruction": "Find it", "query": "coral reefs"}).user
+    own.write_text(text.replace("query", "document"))
+    with pytest.raises(PromptError, match=r"declares the input .document..*instruction, query"):
+        prompting.load(str(own), RaterAnswer, RATER_INPUTS)

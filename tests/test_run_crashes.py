@@ -24,7 +24,8 @@ def recipe_file(folder: Path, output: str, cache: Path) -> Path:
     path = folder / f"{output}.yaml"
     path.write_text(
         f"output: {folder / output}\ncache: {cache}\n"
-        f"sources: [{{path: {STDLIB}/json, format: python-docs}}, {{path: {STDLIB}/email, format: python-docs}}]\n"
+        f"sources:\n  - {{path: {STDLIB}/json, format: python-docs}}\n"
+        f"  - {{path: {STDLIB}/email, format: python-docs, limit: 40}}\n"
     )
     return path
 
@@ -57,16 +58,17 @@ def digests(output: Path) -> dict[str, str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder with a run that was not disturbed, `out`, and the cache that all runs share, `cache`."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(str(recipe_file(folder, "out", folder / "cache")))
+    return folder
+
+
 @pytest.mark.parametrize("stage", RAN)
-def test_a_run_killed_in_a_stage_ends_like_one_that_was_not(
-    stage: str, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
-) -> None:
-    shared = tmp_path_factory.getbasetemp() / "crash-cache"
-    whole = tmp_path_factory.getbasetemp() / "crash-whole"
-    if not whole.exists():
-        whole.mkdir()
-        run(str(recipe_file(whole, "out", shared)))
-    recipe = recipe_file(tmp_path, "out", shared)
+def test_a_run_killed_in_a_stage_ends_like_one_that_was_not(stage: str, whole: Path, tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path, "out", whole / "cache")
     before = RAN[: RAN.index(stage)]
     if before:
         run(str(recipe), until=before[-1])

@@ -1,5 +1,6 @@
 """The stage select: its books, its rows on one worker and on two, and what it does without candidates or verdicts."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +29,8 @@ from oreline.records import (
 )
 from oreline.runner import run_pipeline
 from oreline.selection import blocks
-from oreline.stages import select as stage_module
 from oreline.stages.catalog import BY_NAME
-from oreline.stages.select import cut_blocks
+from oreline.stages.select import CutBlocks
 from oreline.stages.wiring import encode_row_group
 from oreline.tables.reading import RowGroup
 
@@ -102,21 +102,33 @@ def test_a_repeated_bundle_and_a_second_worker_change_no_row(tmp_path: Path, mon
     assert repeated.counts == once.counts
     two = recipe.model_copy(update={"beam": recipe.beam.model_copy(update={"workers": 2})})
     assert run_stage(two, "select", MINED).digest("triples") == once.digest("triples")
-    monkeypatch.setattr(stage_module, "BLOCK_QUERIES", 5)
+    monkeypatch.setattr(blocks, "MOST_QUERIES", 5)
     small = run_stage(recipe, "select", MINED)
     assert small.digest("triples") == once.digest("triples")
     assert small.counts == once.counts
     assert rows_of(tmp_path, "select", "triples", Triple) == rows
 
 
-def test_a_row_group_is_cut_into_blocks_that_cover_it() -> None:
+def test_a_row_group_is_cut_into_blocks_that_cover_it(tmp_path: Path) -> None:
+    job = Job(str(tmp_path), "select", written(tmp_path, {}), dict(MINED))
     reference = encode_row_group(RowGroup("queries", "ingest/queries/part-1.parquet", 0, 5_000))
-    assert [int(block.decode().rsplit(",", 1)[1].strip(" ]")) for block in cut_blocks(reference, 2_048)] == [
-        0,
-        2_048,
-        4_096,
-    ]
-    assert blocks.BLOCK_QUERIES >= 1_024
+    cut = [json.loads(block)[1:] for block in CutBlocks(job)(reference)]
+    assert cut == [[0, 2_048], [2_048, 2_048], [4_096, 2_048]]
+
+
+def test_blocks_are_smaller_where_documents_are_long_and_their_texts_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = written(tmp_path, {"mine": {"top_k": 20, "spare": 0}})
+    job = Job(str(tmp_path), "select", recipe, dict(MINED))
+    size = 4 * sum(part.size for part in job.parts("documents"))
+    monkeypatch.setattr(blocks, "FEWEST_QUERIES", 1)
+    monkeypatch.setattr(blocks, "TEXT_BYTES", 2 * size)
+    assert blocks.block_queries(job) == 2_048
+    monkeypatch.setattr(blocks, "TEXT_BYTES", size - 1)
+    assert blocks.block_queries(job) == 2
+    without = recipe_for(tmp_path, select={"near_equal": None})
+    assert blocks.block_queries(Job(str(tmp_path), "select", without, dict(MINED))) == 2_048
 
 
 def test_without_negatives_rows_are_pairs_and_no_candidates_are_read(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from oreline import prompting
-from oreline.extractive.scripts import shortened
 from oreline.ids import Json, written_query_id
 from oreline.llm.requests import Answer, Answered, Request, request_for
 from oreline.recipe.settings import Llm, Recipe
 from oreline.records import Document, FateRow, Pair, Query, Reject
+from oreline.scripts import shortened
 from oreline.tables.manifest import Manifest
 from oreline.writing import fret
 from oreline.writing.answers import FretAnswer

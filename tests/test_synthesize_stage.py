@@ -89,7 +89,7 @@ def test_a_dataset_that_brings_pairs_is_left_alone_unless_it_is_named(tmp_path: 
     human = document("labelled/a", "A long enough title", "And here is a text of more than five words.")
     asked = query("labelled/q", "what is here")
     world = ([human, *docstrings()[:5]], [asked], [positive("labelled/q", "labelled/a")])
-    _, manifest = synthesized(tmp_path / "default", *world)
+    _, manifest = synthesized(tmp_path / "default", *world, writers=None)
     assert manifest.books.passed_over.count == 1
     assert manifest.rows("fates") == 0
     written = [each for each in rows_of(tmp_path / "default", "synthesize", "queries", Query) if each.lineage]
@@ -99,6 +99,8 @@ def test_a_dataset_that_brings_pairs_is_left_alone_unless_it_is_named(tmp_path: 
     written = [each for each in rows_of(tmp_path / "named", "synthesize", "queries", Query) if each.lineage]
     assert {each.dataset for each in written} == {"labelled"}
     assert asked in rows_of(tmp_path / "named", "synthesize", "queries", Query)
+    _, manifest = synthesized(tmp_path / "writers", *world, writers=["extractive/keyphrase"])
+    assert manifest.books.passed_over.count == 0
 
 
 def test_a_sample_can_be_recomputed_by_hand_and_generated_documents_get_no_query(tmp_path: Path) -> None:

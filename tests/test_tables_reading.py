@@ -68,6 +68,17 @@ def test_a_damaged_part_is_named_with_the_remedy(tmp_path: Path) -> None:
         list(iterate(str(tmp_path), [part]))
 
 
+def test_reading_names_a_part_that_is_missing_or_cut_short(tmp_path: Path) -> None:
+    manifest = finish(recipe_for(tmp_path), "ingest", {"documents": documents(3)})
+    part = tmp_path / manifest.tables["documents"][0].path
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(BrokenTable, match=r"bytes, but ingest/manifest\.json lists .*run the recipe again"):
+        oreline.read(f"{tmp_path}/documents")
+    part.unlink()
+    with pytest.raises(BrokenTable, match=r"missing, but .*run the recipe again"):
+        oreline.read(f"{tmp_path}/ingest/documents")
+
+
 def test_parts_are_rolled_before_they_grow_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oreline.tables.parts.ROLL_BYTES", 1)
     monkeypatch.setattr("oreline.tables.parts.ROW_GROUP_ROWS", 2)

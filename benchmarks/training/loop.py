@@ -80,7 +80,9 @@ def info_nce(
         texts += draw.sample(row.negatives, min(settings.negatives, len(row.negatives)))
     queries, documents = (_embed(model, each, settings) for each in ([row.anchor for row in batch], texts))
     logits = queries @ documents.T / settings.temperature
-    masked = [[place != n and text in own[row.anchor] for place, text in enumerate(texts)] for n, row in enumerate(batch)]
+    masked = [
+        [place != n and text in own[row.anchor] for place, text in enumerate(texts)] for n, row in enumerate(batch)
+    ]
     logits = logits.masked_fill(torch.tensor(masked, device=logits.device), float("-inf"))
     return torch.nn.functional.cross_entropy(logits, torch.arange(len(batch), device=logits.device))
 

@@ -10,6 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from oreline.encoders.rendering import plain_document
+
 from training.heldout import Labelled
 
 Floats = npt.NDArray[np.float64]
@@ -43,9 +44,7 @@ def evaluate(
     return Measured(np.array(ndcg), np.array(mrr))
 
 
-def encode(
-    model: SentenceTransformer, texts: Sequence[str], *, length: int, bfloat16: bool
-) -> npt.NDArray[np.float32]:
+def encode(model: SentenceTransformer, texts: Sequence[str], *, length: int, bfloat16: bool) -> npt.NDArray[np.float32]:
     """Returns unit vectors in the order of `texts`.
 
     With `bfloat16` a copy of the transformer computes in that format, pooling in float32, as oreline's embed does.
@@ -54,7 +53,7 @@ def encode(
     model.eval()
     transformer = copy.deepcopy(model[0]).to(torch.bfloat16) if bfloat16 else model[0]
     order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-    out: npt.NDArray[np.float32] = np.empty((len(texts), model.get_sentence_embedding_dimension() or 0), np.float32)
+    out: npt.NDArray[np.float32] = np.empty((len(texts), model.get_embedding_dimension() or 0), np.float32)
     start = 0
     while start < len(order):
         longest = min(length, len(texts[order[start]]) // 3 + 2)

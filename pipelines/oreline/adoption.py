@@ -14,6 +14,14 @@ from oreline.tables.manifest import Manifest, broken_parts, read_manifest, whole
 from oreline.tables.parts import Part
 
 
+def adoptable(old: str, stage: str, fingerprint: str) -> Manifest | None:
+    """Returns the manifest of a stage that the earlier output has whole with this fingerprint, else None."""
+    manifest = whole_manifest(old, stage)
+    if manifest is None or manifest.fingerprint != fingerprint or broken_parts(old, manifest):
+        return None
+    return manifest
+
+
 def adopt(old: str, new: str, stage: Stage, now: Pending, inputs: Mapping[str, str]) -> Manifest | None:
     """Takes a stage over if the earlier output has it whole with the fingerprint of `now`; else returns None.
 
@@ -21,8 +29,8 @@ def adopt(old: str, new: str, stage: Stage, now: Pending, inputs: Mapping[str, s
     only adds to, the new output's own parts are listed: those of the stage that `inputs` names, which have the same
     rows, as the fingerprint covers them.
     """
-    manifest = whole_manifest(old, stage.name)
-    if manifest is None or manifest.fingerprint != now.fingerprint or broken_parts(old, manifest):
+    manifest = adoptable(old, stage.name, now.fingerprint)
+    if manifest is None:
         return None
     tables: dict[str, tuple[Part, ...]] = {}
     for name, parts in manifest.tables.items():

@@ -79,7 +79,7 @@ def commit(job: Job, stage: Stage, pending: Pending, reports: Iterable[Report]) 
         written=pending.written,
         facts=total.facts,
     )
-    problem = _imbalance(stage, manifest)
+    problem = _imbalance(stage, manifest) or stage.audit(job.recipe, manifest)
     if problem is not None:
         _write_outcome(job, Outcome(None, "conservation", problem, total.counts))
         return

@@ -114,7 +114,8 @@ def glob(pattern: str) -> list[FileInfo]:
 def delete(path: str) -> None:
     """Deletes a file or a whole folder, if it is there."""
     if not is_local(path):
-        FileSystems.delete([path])
+        # A name that is no file matches nothing, and a folder is only what its files' names begin with.
+        FileSystems.delete([path, *(each.path for each in walk(path))])
     elif os.path.isdir(path):
         shutil.rmtree(path)
     elif os.path.exists(path):

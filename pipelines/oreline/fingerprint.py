@@ -1,17 +1,19 @@
 """Fingerprints: whether a stage's output is there already. Equal ingredients, equal fingerprint, nothing to do."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import cast
 
 from oreline.commit import Pending
 from oreline.errors import BrokenTable
 from oreline.ids import Json, sha256_json
-from oreline.judging.answers import ListwiseAnswer, RaterAnswer
+from oreline.judging.answers import LISTWISE_INPUTS, RATER_INPUTS, ListwiseAnswer, RaterAnswer
 from oreline.prompting.prompt import Prompt, load
 from oreline.recipe.settings import Recipe
 from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
-from oreline.writing.answers import FretAnswer
+from oreline.writing.answers import FRET_INPUTS, FretAnswer
 from oreline.writing.catalog import writer_of
 
 
@@ -25,8 +27,12 @@ def inputs_of(recipe: Recipe, stage: Stage) -> dict[str, str]:
     return {table: inputs[table] for table in wanted if table in inputs}
 
 
-def pending(recipe: Recipe, stage: Stage, written: str) -> Pending:
+def pending(
+    recipe: Recipe, stage: Stage, written: str, adopted: Mapping[str, Manifest] = MappingProxyType({})
+) -> Pending:
     """Returns a stage's fingerprint and ingredients; `written` is the time of the run in ISO 8601.
+
+    `adopted` holds manifests of earlier stages that count although they are not in the output yet.
 
     Raises BrokenTable if an input is not finished, CallError if a source, prompt or encoder is not there.
     """
@@ -34,7 +40,7 @@ def pending(recipe: Recipe, stage: Stage, written: str) -> Pending:
         "stage": stage.name,
         "version": stage.version,
         "keys": stage.keys(recipe),
-        "inputs": _input_digests(recipe, stage),
+        "inputs": _input_digests(recipe, stage, adopted),
         **_outside_ingredients(recipe, stage),
     }
     return Pending(sha256_json(ingredients), ingredients, written)
@@ -61,10 +67,10 @@ def _changes(manifest: Manifest, now: Pending) -> list[str]:
     return names or ["ingredients"]
 
 
-def _input_digests(recipe: Recipe, stage: Stage) -> dict[str, Json]:
+def _input_digests(recipe: Recipe, stage: Stage, adopted: Mapping[str, Manifest]) -> dict[str, Json]:
     digests: dict[str, Json] = {}
     for table, source in inputs_of(recipe, stage).items():
-        manifest = read_manifest(recipe.output, source)
+        manifest = adopted.get(source) or read_manifest(recipe.output, source)
         if manifest is None:
             raise BrokenTable(f"{recipe.output}: {stage.name} reads {table} of stage {source}, which is not finished")
         digests[table] = manifest.digest(table)
@@ -101,7 +107,7 @@ def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:
         return []
     if stage == "synthesize":
         prompts = (writer_of(name).prompt for name in recipe.writers())
-        return [load(prompt, FretAnswer) for prompt in prompts if prompt is not None]
+        return [load(prompt, FretAnswer, FRET_INPUTS) for prompt in prompts if prompt is not None]
     if stage == "judge":
-        return [load(f"judge/{scorer}", ListwiseAnswer) for scorer in recipe.judge.scorers]
-    return [load(recipe.filter.rater.prompt, RaterAnswer)] if recipe.filter.rater is not None else []
+        return [load(f"judge/{scorer}", ListwiseAnswer, LISTWISE_INPUTS) for scorer in recipe.judge.scorers]
+    return [load(recipe.filter.rater.prompt, RaterAnswer, RATER_INPUTS)] if recipe.filter.rater is not None else []

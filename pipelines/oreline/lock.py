@@ -23,7 +23,8 @@ def hold(folder: str) -> Iterator[None]:
     """Holds the lock of a folder (made if need be) while the block runs.
 
     On this machine's file systems the kernel holds the lock, so a killed process leaves none behind. On remote ones a
-    file with a heartbeat stands for it. Raises LockedError with host and process id of the holder.
+    file with a heartbeat stands for it. Raises LockedError with host and process id of the holder, or with the reason
+    why the folder cannot be locked.
     """
     if files.is_local(folder):
         with _hold_local(folder):
@@ -35,9 +36,13 @@ def hold(folder: str) -> Iterator[None]:
 
 @contextmanager
 def _hold_local(folder: str) -> Iterator[None]:
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "_lock")
-    with open(path, "a+", encoding="utf-8") as file:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        opened = open(os.path.join(folder, "_lock"), "a+", encoding="utf-8")  # noqa: SIM115 - closed by the `with` below
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LockedError(f"{folder}: cannot be locked ({reason}); make it writable, or name another folder") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

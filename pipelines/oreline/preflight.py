@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from oreline import files
 from oreline.errors import OrelineError, PreflightError
 from oreline.fingerprint import prompts_of
-from oreline.planning import Planned, plan_stages
+from oreline.planning import Planned, chosen_stages, plan_stages
 from oreline.recipe.checks import check_recipe
 from oreline.recipe.loading import LoadedRecipe, load_recipe
 from oreline.recipe.settings import Llm, Recipe, Source
-from oreline.stages.catalog import model_of
+from oreline.stages.catalog import BY_NAME, model_of
+from oreline.tables.manifest import whole_manifest
 
 
 def check(
@@ -29,23 +30,33 @@ def check(
     budgets, the encoder, the output. Nothing is written but a file that shows that the output can be.
     """
     recipe = loaded.recipe
-    problems = list(check_recipe(loaded))
+    contradictions = check_recipe(loaded)
+    problems = list(contradictions)
     problems.extend(list(_beam_problems(recipe, beam_options)))
     problems.extend(list(_source_problems(recipe)))
     problems.extend(list(_dedup_problems(recipe)))
     problems.extend(list(_output_problems(recipe, adopt_from)))
+    problems.extend(_encoder_problems(recipe, only, until))
     plan: list[Planned] = []
-    if not problems:
-        problems.extend(_encoder_problems(recipe, only, until))
+    if problems and not contradictions and adopt_from is None:
+        # Nothing can be planned yet, but stages that were never run will run: what they need is said at once.
+        problems.extend(list(_llm_problems(recipe, _never_run(recipe, only, until))))
     if not problems:
         try:
-            plan = plan_stages(recipe, only=only, until=until)
+            plan = plan_stages(recipe, only=only, until=until, adopt_from=adopt_from)
             problems.extend(list(_llm_problems(recipe, plan)))
         except OrelineError as error:
             problems.append(str(error))
     if problems:
         raise PreflightError(problems)
     return plan
+
+
+def _never_run(recipe: Recipe, only: str | None, until: str | None) -> list[Planned]:
+    chosen = (stage for stage in chosen_stages(only, until) if stage.skipped(recipe) is None)
+    return [
+        Planned(stage, "run", "not run yet") for stage in chosen if whole_manifest(recipe.output, stage.name) is None
+    ]
 
 
 def _told(action: Callable[[], object]) -> Iterator[str]:
@@ -82,8 +93,9 @@ def _source_problems(recipe: Recipe) -> Iterator[str]:
 
 
 def _output_problems(recipe: Recipe, adopt_from: str | None) -> Iterator[str]:
-    for name, folder in (("output", recipe.output), ("cache", recipe.cache_folder)):
-        yield from _unwritable(name, folder)
+    yield from _unwritable("output", recipe.output)
+    if recipe.cache is not None:
+        yield from _unwritable("cache", recipe.cache)
     stored = files.join(recipe.output, "recipe.yaml")
     if files.exists(stored):
         yield from _of_another_recipe(recipe, stored)
@@ -129,21 +141,23 @@ def _of_another_recipe(recipe: Recipe, stored: str) -> Iterator[str]:
 
 
 def _holds_foreign_files(output: str) -> bool:
-    ours = ("_lock", "run.log", "_progress", "_cache")
+    # The last two are what a run that was killed at its very start leaves.
+    ours = ("_lock", "run.log", "_progress", "_cache", ".oreline-", "recipe.yaml.")
     prefix = len(output.rstrip("/")) + 1
     return any(not found.path[prefix:].startswith(ours) for found in files.walk(output))
 
 
 def _encoder_problems(recipe: Recipe, only: str | None, until: str | None) -> Iterator[str]:
     """Checks the encoder before the plan is made, as the plan asks for its identity."""
-    from oreline.planning import chosen_stages
-    from oreline.stages.catalog import BY_NAME
-
     embed = BY_NAME["embed"]
     if embed.skipped(recipe) is None and embed in chosen_stages(only, until):
         from oreline.encoders.identity import identity
 
         yield from _told(lambda: identity(recipe.encoder))
+    elif recipe.export.prefixes and BY_NAME["export"] in chosen_stages(only, until):
+        from oreline.exporters.texts import texts_of
+
+        yield from _told(lambda: texts_of(recipe))
 
 
 def models_called(recipe: Recipe, plan: Sequence[Planned]) -> dict[Llm, list[str]]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import os
+import re
 import sys
 import time
 import traceback
@@ -14,23 +15,27 @@ from typing import Literal
 from oreline import files
 from oreline.adoption import adopt, with_old_cache
 from oreline.commit import Pending, read_outcome, sweep
-from oreline.errors import CallError, Interrupted, NoTriples, OrelineError, StageFailed, Stopped
+from oreline.errors import BrokenTable, CallError, Interrupted, NoTriples, OrelineError, StageFailed, Stopped
+from oreline.exporters.sweeping import sweep_train
 from oreline.fingerprint import finished, inputs_of, pending
 from oreline.heartbeat import read_heartbeats
 from oreline.job import Job
 from oreline.lock import hold
 from oreline.planning import chosen_stages, units_of
 from oreline.preflight import check, models_told
-from oreline.progress import ProgressLine, duration
+from oreline.progress import LINE_SECONDS, ProgressLine, duration
 from oreline.recipe.loading import dump_recipe, load_recipe, recipe_from
 from oreline.recipe.settings import Recipe
 from oreline.stages.catalog import STAGES, Stage
-from oreline.tables.manifest import Manifest, read_manifest
+from oreline.tables.manifest import Manifest, broken_parts, read_manifest, whole_manifest
 
 LOG = logging.getLogger("oreline")
 
-_TALKATIVE = ("httpx", "httpx2", "google_genai.models")
-"""Libraries that log a line per call to a model: at 1,000,000 calls that is a log nobody can read."""
+_TALKATIVE = ("httpx", "httpx2", "google_genai.models", "apache_beam.typehints.native_type_compatibility")
+"""Loggers that write a line per call to a model or per type hint: a log that nobody can read."""
+
+_BEAM_SAYS = re.compile(r"^oreline\.[\w.]+: |\s*\[while running '[^']*'\]$")
+"""What stands around the message of one of our errors in a worker's traceback."""
 
 How = Literal["ran", "unchanged", "adopted", "skipped", "left_out"]
 
@@ -87,16 +92,15 @@ def run(
     for told in models_told(made, plan):
         _say(told)
     with ExitStack() as held:
-        held.enter_context(hold(made.output))
-        held.enter_context(hold(made.cache_folder))
-        held.enter_context(_log_file(made.output, verbose=verbose))
+        for folder in _locked(made, adopt_from):
+            held.enter_context(hold(folder))
+        held.enter_context(log_file(made.output, verbose=verbose))
+        held.enter_context(_endings_logged())
         _prepare(made)
-        if adopt_from is not None:
-            held.enter_context(hold(adopt_from))
         session = _Session(made, adopt_from, tuple(beam_options))
         result = RunResult(made.output, tuple(session.run_all(only, until)))
-    if result.triples == 0:
-        raise NoTriples(_no_triples(result))
+        if result.triples == 0:
+            raise NoTriples(_no_triples(result))
     return result
 
 
@@ -113,13 +117,13 @@ class _Session:
         for stage in STAGES:
             cause = stage.skipped(self.recipe)
             if cause is not None:
-                files.delete(files.join(self.recipe.output, stage.name))
+                if stage in chosen:
+                    files.delete(files.join(self.recipe.output, stage.name))
                 _say(f"{stage.name}: skipped, {cause}")
                 yield StageResult(stage.name, "skipped", cause)
             elif stage not in chosen:
-                yield StageResult(
-                    stage.name, "left_out", "not asked for", manifest=_manifest_if_whole(self.recipe, stage)
-                )
+                manifest = whole_manifest(self.recipe.output, stage.name)
+                yield StageResult(stage.name, "left_out", "not asked for", manifest=manifest)
             else:
                 yield self._one(stage)
 
@@ -128,11 +132,14 @@ class _Session:
         now = pending(self.recipe, stage, _timestamp())
         manifest, cause = finished(self.recipe, stage, now)
         if manifest is not None:
+            # A run that was killed after its commit, or a job that outlived its driver, swept nothing.
+            tidy(self.recipe.output, stage)
             _say(f"{stage.name}: unchanged, {_counts(manifest)}")
             return StageResult(stage.name, "unchanged", "", manifest=manifest)
         if self.adopt_from is not None:
-            adopted = adopt(self.adopt_from, self.recipe.output, stage.name, now.fingerprint)
+            adopted = adopt(self.adopt_from, self.recipe.output, stage, now, inputs_of(self.recipe, stage))
             if adopted is not None:
+                tidy(self.recipe.output, stage)
                 _say(f"{stage.name}: adopted from {self.adopt_from}, {_counts(adopted)}")
                 return StageResult(stage.name, "adopted", "", manifest=adopted)
         if cause != "not run yet":
@@ -140,70 +147,100 @@ class _Session:
         return self._execute(stage, now, cause)
 
     def _check_inputs(self, stage: Stage) -> None:
+        """Raises CallError or BrokenTable for an input that is not whole: with --only nothing brings it back."""
         for table, source in inputs_of(self.recipe, stage).items():
-            if read_manifest(self.recipe.output, source) is None:
+            manifest = read_manifest(self.recipe.output, source)
+            if manifest is None:
                 raise CallError(
                     f"{stage.name} reads {table} of stage {source}, which is not finished in {self.recipe.output}; "
                     f"run it first (oreline run ... --until {source})"
                 )
+            if problems := broken_parts(self.recipe.output, manifest):
+                raise BrokenTable(
+                    f"{stage.name} reads {table} of stage {source}, but {problems[0]}; run the recipe without --only"
+                )
 
     def _execute(self, stage: Stage, now: Pending, cause: str) -> StageResult:
         output = self.recipe.output
-        files.delete(files.join(output, "_progress", stage.name))
-        sweep(output, stage.name)
         job = Job(output, stage.name, self.recipe, inputs_of(self.recipe, stage))
-        line = ProgressLine(sys.stderr, stage.name, units_of(self.recipe, stage), time.monotonic)
         LOG.info("%s: starts (%s)", stage.name, cause)
-        self._watch(job, stage, now, line)
-        manifest = self._settled(stage, now)
-        sweep(output, stage.name)
-        _sweep_train(output, stage, manifest)
-        line.finish(f"{stage.name}: {_counts(manifest)}, {duration(line.seconds)}")
+        seconds, manifest = execute(job, stage, now, self.beam_options)
         LOG.info("%s: done, %s", stage.name, _counts(manifest))
-        return StageResult(stage.name, "ran", cause, line.seconds, manifest)
+        return StageResult(stage.name, "ran", cause, seconds, manifest)
 
-    def _watch(self, job: Job, stage: Stage, now: Pending, line: ProgressLine) -> None:
-        """Runs the pipeline in its thread and draws progress; the first Ctrl-C asks it to stop, a second one leaves."""
-        from oreline.runner import Running, run_pipeline
 
-        running = Running(lambda: run_pipeline(job, stage, now, self.beam_options)).start()
-        interrupted = False
-        while True:
-            try:
-                while not running.wait(0.2):
-                    line.draw(read_heartbeats(job.output, stage.name))
-                break
-            except KeyboardInterrupt:
-                if interrupted:
-                    _say("\nleft at once; answers and vectors that were on disk are kept")
-                    os._exit(Interrupted.exit_code)
-                interrupted = True
-                files.write_atomically(files.join(job.output, "_progress", "stop"), b"")
-                _say(f"\n{stage.name}: stopping, what is in flight is written down; Ctrl-C again leaves at once")
-        if running.error is not None:
-            raise _failure(job, running.error) from running.error
-        if interrupted and read_outcome(job.output, stage.name) is None:
-            raise Interrupted(f"stopped after {stage.name}; run the same command to go on")
+def execute(job: Job, stage: Stage, now: Pending, beam_options: Sequence[str]) -> tuple[float, Manifest]:
+    """Runs a stage's job to its end, under its output's lock; returns the seconds it took and its new manifest.
 
-    def _settled(self, stage: Stage, now: Pending) -> Manifest:
-        """Returns the manifest that the job wrote, or raises what it stopped or failed with."""
-        output = self.recipe.output
-        outcome = read_outcome(output, stage.name)
-        if outcome is not None:
-            sweep(output, stage.name)
-            if outcome.stopped == "interrupted":
-                raise Interrupted(
-                    f"stopped in {stage.name}; all that was finished is kept, run the same command to go on"
-                )
-            if outcome.stopped == "key":
-                raise CallError(f"{stage.name}: {outcome.message}")
-            if outcome.stopped is not None:
-                raise Stopped(f"{stage.name} stopped: {outcome.message}")
+    Raises StageFailed, Stopped, Interrupted or CallError by how the job ended. In any case the stage's folder then
+    holds what its manifest lists and nothing else.
+    """
+    files.delete(files.join(job.output, "_progress", stage.name))
+    tidy(job.output, stage)
+    line = ProgressLine(sys.stderr, stage.name, units_of(job.recipe, stage), time.monotonic)
+    try:
+        _watch(job, stage, now, beam_options, line)
+        manifest = settled(job.output, stage, now)
+    finally:
+        tidy(job.output, stage)
+    line.finish(f"{stage.name}: {_counts(manifest)}, {duration(line.seconds)}")
+    return line.seconds, manifest
+
+
+def tidy(output: str, stage: Stage) -> None:
+    """Deletes what a stage left on disk and its manifest does not list; called under the output's lock."""
+    sweep(output, stage.name)
+    if stage.name == "export":
+        sweep_train(output, whole_manifest(output, stage.name))
+
+
+def _watch(job: Job, stage: Stage, now: Pending, beam_options: Sequence[str], line: ProgressLine) -> None:
+    """Runs the pipeline in its thread and draws progress; the first Ctrl-C asks it to stop, a second one leaves."""
+    from oreline.runner import Running, run_pipeline
+
+    running = Running(lambda: run_pipeline(job, stage, now, beam_options)).start()
+    pause = 0.2 if files.is_local(job.output) else LINE_SECONDS
+    interrupted = False
+    while True:
+        try:
+            while not running.wait(pause):
+                line.draw(read_heartbeats(job.output, stage.name))
+            break
+        except KeyboardInterrupt:
+            if interrupted:
+                _say("\nleft at once; answers and vectors that were on disk are kept")
+                os._exit(Interrupted.exit_code)
+            interrupted = True
+            files.write_atomically(files.join(job.output, "_progress", "stop"), b"")
+            _say(f"\n{stage.name}: stopping, what is in flight is written down; Ctrl-C again leaves at once")
+    if running.error is not None:
+        raise _failure(job, running.error) from running.error
+    if interrupted and read_outcome(job.output, stage.name) is None:
+        raise Interrupted(f"stopped after {stage.name}; run the same command to go on")
+
+
+def settled(output: str, stage: Stage, now: Pending) -> Manifest:
+    """Returns the manifest that the job wrote, or raises what it stopped or failed with."""
+    outcome = read_outcome(output, stage.name)
+    if outcome is not None:
+        if outcome.stopped == "interrupted":
+            raise Interrupted(f"stopped in {stage.name}; all that was finished is kept, run the same command to go on")
+        if outcome.failure is not None:
             raise StageFailed(f"{stage.name} failed: {outcome.message}")
-        manifest = read_manifest(output, stage.name)
-        if manifest is None or manifest.fingerprint != now.fingerprint:
-            raise StageFailed(f"{stage.name} ended without a manifest; see {files.join(output, 'run.log')}")
-        return manifest
+        if outcome.stopped == "key":
+            raise CallError(f"{stage.name}: {outcome.message}")
+        raise Stopped(f"{stage.name} stopped: {outcome.message}")
+    manifest = whole_manifest(output, stage.name)
+    # An earlier manifest may have the same fingerprint: then the stage ran because parts of it were gone.
+    if manifest is None or (manifest.fingerprint, manifest.written) != (now.fingerprint, now.written):
+        raise StageFailed(f"{stage.name} ended without a manifest; see {files.join(output, 'run.log')}")
+    return manifest
+
+
+def _locked(recipe: Recipe, adopt_from: str | None) -> list[str]:
+    """Returns the folders that a run locks, each once: a cache may be the earlier output itself."""
+    folders = [recipe.output, recipe.cache_folder, *([adopt_from] if adopt_from is not None else [])]
+    return list({os.path.realpath(each) if files.is_local(each) else each: each for each in folders}.values())
 
 
 def _prepare(recipe: Recipe) -> None:
@@ -211,28 +248,14 @@ def _prepare(recipe: Recipe) -> None:
     files.write_atomically(files.join(recipe.output, "recipe.yaml"), dump_recipe(recipe).encode())
 
 
-def _sweep_train(output: str, stage: Stage, manifest: Manifest) -> None:
-    if stage.name == "export":
-        from oreline.exporters.sweeping import unlisted
-
-        for path in unlisted(output, manifest):
-            files.delete(path)
-
-
-def _manifest_if_whole(recipe: Recipe, stage: Stage) -> Manifest | None:
-    try:
-        return read_manifest(recipe.output, stage.name)
-    except OrelineError:
-        return None
-
-
 def _failure(job: Job, error: BaseException) -> OrelineError:
     """Turns what came out of a worker into one sentence; the whole traceback goes to run.log."""
-    if isinstance(error, OrelineError):
-        return error
     LOG.error("%s failed\n%s", job.stage, "".join(traceback.format_exception(error)))
+    if isinstance(error, OrelineError) and not _BEAM_SAYS.search(str(error)):
+        return error
     told = [text for text in str(error).splitlines() if text.strip()]
-    last = told[-1].strip() if told else type(error).__name__
+    # Beam hands on a worker's error with the step, or a traceback as text whose last line is the error.
+    last = _BEAM_SAYS.sub("", told[-1].strip()) if told else type(error).__name__
     return StageFailed(f"{job.stage} failed: {last}\nThe whole traceback is in {files.join(job.output, 'run.log')}")
 
 
@@ -268,7 +291,20 @@ def _timestamp() -> str:
 
 
 @contextmanager
-def _log_file(output: str, *, verbose: bool) -> Iterator[None]:
+def _endings_logged() -> Iterator[None]:
+    """Writes to the log how a run ended if it did not end well; Ctrl-C between two stages is an Interrupted too."""
+    try:
+        yield
+    except OrelineError as error:
+        LOG.warning("ended by %s: %s", type(error).__name__, error)
+        raise
+    except KeyboardInterrupt as error:
+        LOG.info("interrupted between stages")
+        raise Interrupted("stopped between two stages; run the same command to go on") from error
+
+
+@contextmanager
+def log_file(output: str, *, verbose: bool) -> Iterator[None]:
     """Sends all logs of the run to `<output>/run.log`, and to standard error too if `verbose`."""
     local = files.join(output, "run.log") if files.is_local(output) else "oreline-run.log"
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")

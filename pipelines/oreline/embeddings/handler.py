@@ -75,12 +75,14 @@ class BlockEncoder(ModelHandler[bytes, bytes, LazyEncoder]):
         return {"min_batch_size": 1, "max_batch_size": 1}
 
     def _encode(self, reference: BlockReference, model: LazyEncoder) -> BlockReference:
-        keys, texts = missing(read_block(reference))
+        rows = read_block(reference)
+        keys, texts = missing(rows)
         if keys:
             # A bundle may run twice; what its first run finished is not done again.
             done = model.store.present(keys)
             pairs = [(key, text) for key, text in zip(keys, texts, strict=True) if key not in done]
             keys, texts = [key for key, _ in pairs], [text for _, text in pairs]
+        model.heartbeat.add(rows.num_rows - len(keys))  # there already; the others count as they are encoded
         stopped = bool(keys) and self._fill(reference, model, keys, texts)
         return BlockReference(reference.path, reference.bucket, reference.buckets, stopped)
 
@@ -94,7 +96,7 @@ class BlockEncoder(ModelHandler[bytes, bytes, LazyEncoder]):
             waiting_keys.extend(keys[place] for place, good in zip(places, usable, strict=True) if good)
             waiting.append(vectors[usable])
             done += len(places)
-            model.heartbeat.add(len(places), "texts")
+            model.heartbeat.add(len(places))
             if len(waiting_keys) >= FLUSH_TEXTS:
                 model.store.write(reference.bucket, reference.buckets, waiting_keys, np.concatenate(waiting))
                 waiting_keys, waiting = [], []

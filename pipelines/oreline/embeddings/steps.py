@@ -10,7 +10,6 @@ from oreline.embeddings.store import VectorStore, bucket_count, bucket_of_key
 from oreline.embeddings.texts import DOCUMENT_COLUMNS, QUERY_COLUMNS, rendered
 from oreline.encoders.identity import EncoderIdentity, identity
 from oreline.encoders.prefixes import prefixes_of
-from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
 from oreline.records import Reject, VectorRow
 from oreline.shuffle import Scatter, gather
@@ -65,7 +64,6 @@ class WriteVectors(_Encoding):
     def start_bundle(self) -> None:
         """Opens the writer of this bundle."""
         self._writer = StageWriter(self._job)
-        self._heartbeat = Heartbeat(self._job)
         self._stopped = False
 
     def process(self, element: bytes) -> None:
@@ -75,7 +73,6 @@ class WriteVectors(_Encoding):
             self._stopped = True
             return
         write_block(self._writer, reference, self._store())
-        self._heartbeat.add(read_block(reference).num_rows)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         """Yields the report."""
@@ -83,7 +80,6 @@ class WriteVectors(_Encoding):
             self._writer.fact(name, value)
         message = "interrupted; vectors encoded so far are kept" if self._stopped else None
         report = self._writer.close(stopped="interrupted" if self._stopped else None, message=message)
-        self._heartbeat.flush()
         yield beam.transforms.window.GlobalWindows.windowed_value(report.encode())
 
 

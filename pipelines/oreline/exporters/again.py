@@ -4,19 +4,17 @@ import datetime as dt
 from collections.abc import Sequence
 
 from oreline import files
-from oreline.commit import read_outcome, sweep
-from oreline.errors import CallError, Interrupted, StageFailed
+from oreline.errors import CallError
 from oreline.exporters import jsonl, sentence_transformers
 from oreline.exporters.layout import TRAIN, table_of
-from oreline.exporters.sweeping import sweep_train
 from oreline.fingerprint import inputs_of, pending
 from oreline.job import Job
 from oreline.lock import hold
 from oreline.recipe.loading import load_recipe
 from oreline.recipe.settings import Export, Recipe
-from oreline.runner import Running, run_pipeline
+from oreline.running import execute, log_file
 from oreline.stages.catalog import BY_NAME
-from oreline.tables.manifest import Manifest, read_manifest
+from oreline.tables.manifest import Manifest, read_manifest, whole_manifest
 
 FORMATS: tuple[str, ...] = (sentence_transformers.NAME, jsonl.NAME)
 """The formats that there are."""
@@ -29,7 +27,8 @@ def export_again(output: str, name: str, beam_options: Sequence[str] = ()) -> Ma
     computes, so that running the recipe again has nothing to do and deletes nothing; once the triples or the
     recipe change, export writes the recipe's formats alone.
 
-    Raises CallError for an unknown format, or an output without recipe or triples; LockedError if a run holds it.
+    Raises CallError for an unknown format, or an output without recipe or triples; LockedError if a run holds it;
+    StageFailed or Interrupted by how the job ended.
     """
     if name not in FORMATS:
         raise CallError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
@@ -43,16 +42,14 @@ def export_again(output: str, name: str, beam_options: Sequence[str] = ()) -> Ma
                     f"{output}: there are no finished {table} (stage {source}); run its recipe first: "
                     f"oreline run {files.join(output, 'recipe.yaml')}"
                 )
-        earlier = read_manifest(output, stage.name)
+        earlier = whole_manifest(output, stage.name)
         formats = dict.fromkeys([*recipe.export.formats, *_formats_in(earlier), name])
         export = Export.model_validate(recipe.export.model_dump() | {"formats": [*formats]})
         now = pending(recipe, stage, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
         job = Job(output, stage.name, recipe.model_copy(update={"export": export}), inputs)
         files.delete(files.join(output, "_progress", "stop"))
-        _run(Running(lambda: run_pipeline(job, stage, now, beam_options)))
-        manifest = _settled(output, stage.name, now.written)
-        sweep(output, stage.name)
-        sweep_train(output, manifest)
+        with log_file(output, verbose=False):
+            _, manifest = execute(job, stage, now, beam_options)
     return manifest
 
 
@@ -74,24 +71,3 @@ def _formats_in(manifest: Manifest | None) -> list[str]:
     tables = manifest.tables if manifest else {}
     found = [table.removeprefix(f"{TRAIN}/") for table in tables if table.startswith(f"{TRAIN}/")]
     return [each for each in found if each in FORMATS]
-
-
-def _run(running: Running) -> None:
-    """Runs a pipeline in a thread of its own: Ctrl-C reaches this thread, and not a worker."""
-    running.start()
-    while not running.wait(0.2):
-        pass
-    if running.error is not None:
-        raise StageFailed(f"export failed: {running.error}") from running.error
-
-
-def _settled(output: str, stage: str, written: str) -> Manifest:
-    outcome = read_outcome(output, stage)
-    if outcome is not None and outcome.stopped:
-        raise Interrupted("stopped in export; run the same command to go on")
-    if outcome is not None:
-        raise StageFailed(f"export failed: {outcome.message}")
-    manifest = read_manifest(output, stage)
-    if manifest is None or manifest.written != written:
-        raise StageFailed(f"export ended without a manifest; see {files.join(output, 'run.log')}")
-    return manifest

@@ -12,7 +12,7 @@ from typing import cast
 import pyarrow as pa
 
 from oreline.exporters.examples import Example
-from oreline.exporters.layout import HashedFile, folder_name, new_path
+from oreline.exporters.layout import TrainFile, folder_name, new_path
 from oreline.exporters.texts import Texts
 from oreline.ids import Json, Tally
 from oreline.records import Document, TripleNegative, TriplePositive
@@ -86,7 +86,7 @@ class Jsonl:
         key = (example.triple.dataset, example.triple.split)
         if key not in self._groups:
             folder = "/".join(folder_name(name) for name in key)
-            self._groups[key] = _OpenFile(HashedFile(self.output, new_path(NAME, folder, "jsonl")), [*key])
+            self._groups[key] = _OpenFile(TrainFile(self.output, new_path(NAME, folder, "jsonl")), [*key])
         group = self._groups[key]
         group.add(example.triple.query_id, line_of(object_of(example, self.rendered)))
         if group.file.size >= ROLL_BYTES:
@@ -103,7 +103,7 @@ class Jsonl:
 class _OpenFile:
     """One file being written."""
 
-    def __init__(self, file: HashedFile, place: list[str]) -> None:
+    def __init__(self, file: TrainFile, place: list[str]) -> None:
         self.file = file
         self._place = "/".join(place)
         self._lines: list[str] = []

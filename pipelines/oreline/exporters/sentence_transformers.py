@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oreline.exporters.examples import Example
-from oreline.exporters.layout import HashedFile, folder_name, new_path
+from oreline.exporters.layout import TrainFile, folder_name, new_path
 from oreline.exporters.texts import Texts
 from oreline.ids import Tally
 from oreline.recipe.settings import Export
@@ -127,7 +127,7 @@ class _Group:
         block = pa.table([pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)], schema=schema)
         if self._open is None:
             folder = f"{folder_name(self.dataset)}/negatives-{self.negatives}/{folder_name(self.split)}"
-            self._open = _OpenFile(HashedFile(self.output, new_path(NAME, folder, "parquet")), schema)
+            self._open = _OpenFile(TrainFile(self.output, new_path(NAME, folder, "parquet")), schema)
         self._open.write(block, self._ids, [self.dataset, self.split])
         self._rows, self._ids = [], []
         if self._open.file.size >= ROLL_BYTES:
@@ -148,7 +148,7 @@ class _Group:
 class _OpenFile:
     """One Parquet file being written."""
 
-    def __init__(self, file: HashedFile, schema: pa.Schema) -> None:
+    def __init__(self, file: TrainFile, schema: pa.Schema) -> None:
         self.file = file
         self._parquet = pq.ParquetWriter(file, schema, compression="zstd")
         self._rows = 0
@@ -156,14 +156,17 @@ class _OpenFile:
         self._ids = Tally()
 
     def write(self, block: pa.Table, ids: list[str], place: list[str]) -> None:
-        """Appends rows; `place` (dataset and split) enters the digest, as equal rows elsewhere are other content."""
+        """Appends rows; `place` (dataset and split) enters the digest, as equal rows elsewhere are other content.
+
+        All rows of a query come at once; it is tallied once, as a triple.
+        """
         self._parquet.write_table(block, row_group_size=2 * FLUSH_ROWS)
         identified = block.append_column("query_id", pa.array(ids, pa.string()))
         for name, value in zip(("dataset", "split"), place, strict=True):
             identified = identified.append_column(name, pa.repeat(pa.scalar(value, pa.string()), block.num_rows))
         self._rows += block.num_rows
         self._digest = (self._digest + table_digest(identified)) % MODULUS
-        self._ids += Tally.of(ids)
+        self._ids += Tally.of(dict.fromkeys(ids))
 
     def close(self) -> Part:
         """Finishes the file and returns its entry."""

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from oreline.extractive.layout import bullet_length
 from oreline.extractive.prose import content_words, leans_on_others, reads_as_prose
-from oreline.extractive.scripts import one_line, word_count
 from oreline.extractive.sentences import Sentence, sentences
 from oreline.ids import seeded_fraction
+from oreline.scripts import one_line, word_count
 
 LEAST_REST_WORDS = 15
 LEAST_LEANING_WORDS = 8
 STRONG_TIE = 2
 """Content words that a sentence shares with its document if one can be found that does."""
 _MOST_TRIES = 20
+_LONGEST = 10_000
+"""Characters above which a sentence is not looked at: no 60 words with their links are as long."""
 _LINK = re.compile(r"!?\[([^\]\[]*)\]\([^)\s]*\)")
 
 
@@ -37,7 +39,8 @@ def cloze(doc_id: str, title: str | None, text: str, seed: int) -> Cloze | None:
     leaves at least 15 words of text. Sentences that stand alone go before those that lean on another (`It ...`), which
     need eight words.
     """
-    found = [(each, _query(text, each)) for each in sentences(text) if each.kind == "prose"]
+    prose = (each for each in sentences(text) if each.kind == "prose" and each.end - each.start <= _LONGEST)
+    found = [(each, _query(text, each)) for each in prose]
     times = Counter(query.casefold() for _, query in found)
     candidates = [each for each, query in found if times[query.casefold()] == 1 and _is_candidate(query)]
     drawn = sorted(candidates, key=lambda each: (leans_on_others(_query(text, each)), _draw(seed, doc_id, each)))

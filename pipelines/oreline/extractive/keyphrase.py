@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oreline.extractive.scripts import UNSPACED
 from oreline.extractive.sentences import sentences
 from oreline.extractive.stopwords import HAN_FUNCTION_SIGNS, STOPWORDS
 from oreline.extractive.title import title_query
+from oreline.scripts import UNSPACED
 
 LEAST_TERMS = 3
 MOST_TERMS = 6

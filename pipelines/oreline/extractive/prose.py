@@ -5,8 +5,8 @@
 import re
 import unicodedata
 
-from oreline.extractive.scripts import UNSPACED, one_line, word_count
 from oreline.extractive.stopwords import LEANING_SIGNS, LEANING_STARTS, POINTING, STOPWORDS
+from oreline.scripts import UNSPACED, one_line, word_count
 
 LEAST_WORDS = 6
 MOST_WORDS = 60

@@ -6,8 +6,8 @@
 import re
 import unicodedata
 
-from oreline.extractive.scripts import one_line, word_count
 from oreline.normalise import normalise_text
+from oreline.scripts import one_line, word_count
 
 LEAST_BODY_WORDS = 5
 _PATH = re.compile(r"\s+(?:>|›|»|::|→|/)\s+")

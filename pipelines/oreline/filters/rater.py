@@ -11,12 +11,13 @@ from oreline import files, prompting
 from oreline.filters.books import drop, keep
 from oreline.filters.judged import JudgedQuery, join, split
 from oreline.job import Job, StageWriter
-from oreline.judging.answers import RaterAnswer
+from oreline.judging.answers import RATER_INPUTS, RaterAnswer
 from oreline.judging.instructions import instruction_of
 from oreline.llm.requests import Answered, Request, request_for
 from oreline.prompting import Unusable
 from oreline.recipe.settings import Rater, Recipe
 from oreline.records import Query, Rating
+
 
 def active_rater(recipe: Recipe) -> Rater | None:
     """Returns the rater's settings, or None if no query is rated: it is off, or there is no model."""
@@ -41,7 +42,7 @@ class RaterTask:
         rater, llm = active_rater(job.recipe), job.recipe.llm_of("filter")
         if rater is None or llm is None:
             raise ValueError("the rater was started without a model or settings; this is a bug in oreline")
-        prompt = prompting.load(rater.prompt, RaterAnswer)
+        prompt = prompting.load(rater.prompt, RaterAnswer, RATER_INPUTS)
         for judged in _parked(block):
             query = judged.query
             if _is_rated(query, rater):

@@ -4,13 +4,10 @@ import re
 import unicodedata
 from collections import Counter
 
-# Thai, Lao, Burmese, Khmer, kana and Han put no space between words.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
-_SPACED_WORD = re.compile(f"[^\\W{_UNSPACED}]+(?:['\u2019][^\\W{_UNSPACED}]+)*")
+from oreline.scripts import UNSPACED
+
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+_SPACED_WORD = re.compile(f"[^\\W{UNSPACED}]+(?:['\u2019][^\\W{UNSPACED}]+)*")
 _CHARACTERS_OF_A_WORD = 4
 
 # Japanese mixes all three.

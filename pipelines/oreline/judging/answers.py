@@ -1,16 +1,31 @@
 """What a model answers when it grades documents or rates a query."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 GradeValue = Annotated[int, Field(ge=0, le=3)]
+
+
+def _ask_for_a_reason(schema: JsonDict) -> None:
+    # A model that must give its reason first grades better; an answer without one counts all the same.
+    properties = cast("dict[str, JsonDict]", schema["properties"])
+    properties["reason"].pop("default", None)
+    schema["required"] = list(properties)
+
+
+LISTWISE_INPUTS = ("instruction", "query", "document", "count")
+"""What a listwise prompt may declare as its inputs."""
+
+RATER_INPUTS = ("instruction", "query")
+"""What a rater's prompt may declare as its inputs."""
 
 
 class DocumentGrade(BaseModel):
     """The grade of one of the documents shown."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True, json_schema_extra=_ask_for_a_reason)
 
     document: Annotated[int, Field(ge=1)]
     """Number of the document, as shown."""
@@ -32,7 +47,7 @@ class ListwiseAnswer(BaseModel):
 class RaterAnswer(BaseModel):
     """The rater's verdict on a query."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True, json_schema_extra=_ask_for_a_reason)
 
     reason: str = ""
     """A few words that support the grade."""

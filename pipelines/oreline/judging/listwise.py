@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from oreline import prompting
-from oreline.extractive.scripts import one_line, shortened
 from oreline.judging.answers import DocumentGrade, ListwiseAnswer
 from oreline.judging.instructions import instruction_of
 from oreline.llm.requests import Answered, Request, request_for
 from oreline.prompting.prompt import Input
 from oreline.recipe.settings import Llm
 from oreline.records import Judgement, Query
+from oreline.scripts import one_line, shortened
 
 SCORER = "listwise"
 PROMPT = "judge/listwise"

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from oreline import prompting
 from oreline.job import Job, StageWriter
 from oreline.judging import listwise
-from oreline.judging.answers import ListwiseAnswer
+from oreline.judging.answers import LISTWISE_INPUTS, ListwiseAnswer
 from oreline.judging.shown import calls_of, judged_documents
 from oreline.llm.requests import Answered, Request
 from oreline.records import Candidate, Judgement, Query, Reject
@@ -32,7 +32,7 @@ class Judging:
         llm = job.recipe.llm_of("judge")
         if llm is None:
             return
-        prompt = prompting.load(listwise.PROMPT, ListwiseAnswer)
+        prompt = prompting.load(listwise.PROMPT, ListwiseAnswer, LISTWISE_INPUTS)
         rows = job.read(decode_row_group(block))
         for start in range(0, rows.num_rows, _SLICE):
             candidates = from_arrow(Candidate, rows.slice(start, _SLICE))

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import groupby
 
 from oreline.heartbeat import Heartbeat
@@ -125,7 +126,9 @@ class Filling:
     def _emit(self, rows: list[RequestRow], settled: Settled) -> Iterator[Reference]:
         self._heartbeat.add(len(rows))
         for row in rows:
-            answered = Answered(row.request, settled.answer, settled.reject, settled.detail)
+            # The answer's reader needs ids and context; the prompt would be most of what a block holds in memory.
+            request = replace(row.request, system=None, prompt="", answer_schema="")
+            answered = Answered(request, settled.answer, settled.reject, settled.detail)
             yield from self._scatter.write(AnsweredRow(row.block, row.place, answered))
 
 

@@ -23,7 +23,7 @@ NODES = pa.schema(
         ("scope", pa.string()),
         ("content_hash", pa.string()),
         ("searchable", pa.bool_()),
-        ("shingles", pa.list_(pa.uint32())),
+        ("shingles", pa.large_list(pa.uint32())),  # all candidates' may be more than 2**31
     ]
 )
 COLUMNS = ("doc_id", "dataset", "title", "text", "content", "content_hash", "searchable")
@@ -59,7 +59,7 @@ def describe(documents: pa.Table, parameters: Parameters) -> Described:
     banded = band_buckets(values, string_buckets([scopes[place] for place in signed]), parameters.bands)
     offsets = np.concatenate([[0], np.cumsum([len(each) for each in sets])])
     flat = np.concatenate([np.empty(0, np.uint32), *sets])
-    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(flat, pa.uint32()))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(flat, pa.uint32()))
     nodes = pa.table([doc_ids, scopes, hashes, columns["searchable"], lists], schema=NODES)
     return Described(nodes, _buckets(doc_ids, exact, signed, banded))
 

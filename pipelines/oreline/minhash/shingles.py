@@ -10,19 +10,13 @@ import numpy.typing as npt
 
 from oreline.normalise import normalise_text
 from oreline.records import Content
+from oreline.scripts import UNSPACED
 
 Shingles = npt.NDArray[np.uint32]
 """Sorted distinct 32-bit hashes; two documents are compared by the overlap of these."""
 
-# Scripts that put no space between words: each of their characters is a token.
-_UNSPACED = (
-    "\u0e00-\u0eff"  # Thai, Lao
-    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
-    "\u3040-\u30ff\u31f0-\u31ff"  # Hiragana, Katakana
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
-    "\U00020000-\U0003ffff"  # Han, further planes
-)
-_TOKEN = re.compile(f"[{_UNSPACED}][\u0300-\u036f\u0e31\u0e34-\u0e4e]*|[^\\s{_UNSPACED}]+")
+# A character of a script without spaces is a token, with the signs that stand above or below it.
+_TOKEN = re.compile(f"[{UNSPACED}][\u0300-\u036f\u0e31\u0e34-\u0e4e]*|[^\\s{UNSPACED}]+")
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT = np.uint64(32)

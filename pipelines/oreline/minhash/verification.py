@@ -38,6 +38,36 @@ jaccard = cast("Callable[[Words, Ints, int, int], float]", njit(_jaccard))
 """Returns |A and B| / |A or B| of two documents; document i has the sorted shingles[starts[i]:starts[i + 1]]."""
 
 
+def _is_near(shingles: Words, starts: Ints, one: int, other: int, threshold: float) -> bool:
+    left, left_end = starts[one], starts[one + 1]
+    right, right_end = starts[other], starts[other + 1]
+    total = (left_end - left) + (right_end - right)
+    if total == 0:
+        return False
+    needed = max(0, int(threshold * total / (1.0 + threshold)) - 1)
+    while needed < total and needed / (total - needed) < threshold:
+        needed += 1
+    common = 0
+    while common < needed:
+        # Most candidates fall short, and the rest of the shorter one tells so early.
+        if common + min(left_end - left, right_end - right) < needed:
+            return False
+        a, b = shingles[left], shingles[right]
+        if a == b:
+            common += 1
+            left += 1
+            right += 1
+        elif a < b:
+            left += 1
+        else:
+            right += 1
+    return True
+
+
+is_near = cast("Callable[[Words, Ints, int, int, float], bool]", njit(_is_near))
+"""Says whether `jaccard` of two documents is `threshold` or more, without counting to the end."""
+
+
 def _root(parents: Ints, node: int) -> int:
     while parents[node] != node:
         parents[node] = parents[parents[node]]
@@ -64,7 +94,7 @@ def _components(  # noqa: PLR0917 - numba takes flat arrays, by position
                 apart = True
                 if after < place or scopes[one] != scopes[other]:
                     continue
-                if jaccard(shingles, starts, one, other) >= threshold:
+                if is_near(shingles, starts, one, other, threshold):
                     high, low = _find(parents, one), _find(parents, other)
                     parents[max(high, low)] = min(high, low)
             if not apart:

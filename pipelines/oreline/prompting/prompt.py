@@ -20,7 +20,7 @@ The system section may be left out.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias, cast
@@ -55,7 +55,8 @@ class Prompt:
     """A prompt file that was read and checked; picklable.
 
     `source` is the file, for messages; `digest` is the sha256 of its text, for fingerprints; `system_line` and
-    `user_line` are where the sections start.
+    `user_line` are where the sections start. `offered` are the inputs that a caller may give although this file does
+    not declare them.
     """
 
     source: str
@@ -69,6 +70,7 @@ class Prompt:
     system_line: int
     user_line: int
     digest: str
+    offered: frozenset[str] = frozenset()
 
     def render(self, inputs: Mapping[str, Input]) -> Rendered:
         """Returns the prompt with its inputs; corpus text comes delimited, and is never read as a template.
@@ -76,6 +78,7 @@ class Prompt:
         Raises PromptError if an input is missing, unknown, or of the wrong type, or if the template fails.
         """
         self._check(inputs)
+        inputs = {name: inputs[name] for name in self.inputs}
         corpus = [name for name, kind in self.inputs.items() if kind == "corpus"]
         values = {
             name: delimit(name, cast("str | Sequence[str]", value), corpus) if self.inputs[name] == "corpus" else value
@@ -88,7 +91,7 @@ class Prompt:
     def _check(self, inputs: Mapping[str, Input]) -> None:
         if missing := [name for name in self.inputs if name not in inputs]:
             raise PromptError(f"{self.source}: the input {missing[0]!r} is declared but was not given")
-        if unknown := [name for name in inputs if name not in self.inputs]:
+        if unknown := [name for name in inputs if name not in self.inputs and name not in self.offered]:
             declared = ", ".join(self.inputs) or "none"
             raise PromptError(f"{self.source}: unknown input {unknown[0]!r}; its front matter declares {declared}")
         for name, kind in self.inputs.items():
@@ -110,14 +113,20 @@ class Prompt:
             raise PromptError(f"{self.source}:{line}: the section cannot be rendered ({error})") from error
 
 
-def load(source: str, answer: type[BaseModel]) -> Prompt:
+def load(source: str, answer: type[BaseModel], offered: Collection[str] = ()) -> Prompt:
     """Reads a prompt: `retrieval/fret` for one of ours, a path ending in `.md` for a file of one's own.
 
     `answer` is the model that will parse the answer. The file's `answer` is its name, or a JSON Schema that is sent
-    in place of the model's. Raises PromptError, which names the file, the line and the remedy.
+    in place of the model's. `offered` are the inputs that the caller has; the file may declare some or all of them,
+    and where it is left empty, anything. Raises PromptError, which names the file, the line and the remedy.
     """
     text = _read(source)
     parts = split_file(source, text)
+    if offered and (strange := sorted(set(parts.front.inputs) - set(offered))):
+        raise PromptError(
+            f"{source}: it declares the input {strange[0]!r}, which is not given here; "
+            f"inputs to choose from: {', '.join(sorted(offered))}"
+        )
     for section in (parts.system, parts.user):
         if section is not None:
             _check_template(source, section, parts.front.inputs)
@@ -134,6 +143,7 @@ def load(source: str, answer: type[BaseModel]) -> Prompt:
         system_line=parts.system.line if parts.system else 0,
         user_line=parts.user.line,
         digest=hashlib.sha256(text.encode()).hexdigest(),
+        offered=frozenset(offered),
     )
 
 

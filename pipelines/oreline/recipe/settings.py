@@ -158,14 +158,14 @@ class Synthesize(Settings):
 
     enabled: bool = True
     """Whether the stage runs."""
-    writers: list[str] | None = None
+    writers: Annotated[list[str], Field(min_length=1)] | None = None
     """Writers; default: retrieval/fret with an LLM, else extractive/title and extractive/inverse_cloze."""
     per_document: Count = 2
     """Queries an LLM writer writes for a document."""
     sample: Count | None = None
     """About how many documents are written for, chosen by a hash of the id; default: all."""
     datasets: list[str] | None = None
-    """Datasets that are written for; default: those that bring no pairs."""
+    """Datasets that are written for; default: all if `writers` is set, else those that bring no pairs."""
     llm: Llm | None = None
     """A model for this stage alone."""
 

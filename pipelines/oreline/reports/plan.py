@@ -16,6 +16,7 @@ Exactness = Literal["at most", "unknown"]
 _SHOWN = {
     "skipped": "skipped",
     "finished": "is there",
+    "adopt": "is adopted",
     "run": "runs",
     "depends": "runs, unless its inputs turn out equal",
     "left_out": "left out",

@@ -12,8 +12,15 @@ from oreline.records import Candidate, Judgement, Pair, Query
 from oreline.selection.cases import Case, Passage
 from oreline.tables.schema import from_arrow, table_schema
 
-BLOCK_QUERIES = 2_048
-"""Queries read at once: their pools' documents are in memory together, 250,000 at most by default."""
+MOST_QUERIES = 2_048
+"""Queries read at once, at most: what is known of each is in memory together."""
+
+FEWEST_QUERIES = 32
+TEXT_BYTES = 256 * 2**20
+"""About how much text of their pools is in memory at once."""
+
+_UNPACKED = 4
+"""Bytes of text per byte of a part: zstd makes English prose a third to a fourth."""
 
 _SLICE = 128
 _PASSAGE_COLUMNS = tuple(spec.name for spec in fields(Passage))
@@ -38,6 +45,20 @@ class Passages(Mapping[str, Passage]):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def block_queries(job: Job) -> int:
+    """Returns how many queries are read at once, so that the texts of their pools take about `TEXT_BYTES`.
+
+    A pool's documents are taken for of mean length and in no other query's pool. No row depends on it.
+    """
+    settings = job.recipe.select
+    parts = job.parts("documents")
+    rows, size = sum(part.rows for part in parts), _UNPACKED * sum(part.size for part in parts)
+    if not settings.negatives or settings.near_equal is None or size <= TEXT_BYTES:
+        return MOST_QUERIES
+    pool = min(rows, job.recipe.mine.top_k + job.recipe.mine.spare)
+    return max(FEWEST_QUERIES, min(MOST_QUERIES, TEXT_BYTES * rows // (size * pool)))
 
 
 def read_cases(job: Job, queries: pa.Table) -> Iterator[Case]:

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from oreline.ids import Json
 from oreline.recipe.settings import Llm, Recipe, Settings
+from oreline.stages import audits
 from oreline.writing.catalog import writer_of
+
+if TYPE_CHECKING:
+    from oreline.tables.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,7 @@ class Stage:
     `writes` are tables written whole, `adds` tables that list the earlier stage's parts and gain rows. `optional`
     are inputs that a skipped stage may not have made. `units` are the input tables whose rows are the stage's units;
     empty if the stage counts them itself. `kept_in` names the output table whose ids are just the units kept.
+    `audit` says what else does not balance, where units are no rows of one table.
     `version` is raised when the stage's code starts to write something else.
     """
 
@@ -28,6 +34,7 @@ class Stage:
     units: tuple[str, ...] = ()
     kept_in: str | None = None
     skipped: Callable[[Recipe], str | None] = lambda _: None
+    audit: Callable[[Recipe, "Manifest"], str | None] = audits.nothing_more
 
 
 def fingerprint_keys(settings: Settings) -> Json:
@@ -58,10 +65,10 @@ def _ingest_keys(recipe: Recipe) -> Json:
 
 
 def _synthesize_keys(recipe: Recipe) -> Json:
-    llm = recipe.llm_of("synthesize")
+    llm = model_of(recipe, "synthesize")
+    section = cast("dict[str, Json]", fingerprint_keys(recipe.synthesize))
     return {
-        "synthesize": fingerprint_keys(recipe.synthesize),
-        "writers": list(recipe.writers()),
+        "synthesize": {**section, "writers": list(recipe.writers())},
         "llm": fingerprint_keys(llm) if llm else None,
         "seed": recipe.seed,
     }
@@ -150,6 +157,7 @@ STAGES: tuple[Stage, ...] = (
         reads=("documents", "queries", "pairs"),
         adds=("documents", "queries", "pairs"),
         units=("documents",),
+        audit=audits.one_pair_per_written_query,
         skipped=lambda recipe: None if recipe.synthesize.enabled else "synthesize.enabled is false",
     ),
     Stage(
@@ -189,6 +197,7 @@ STAGES: tuple[Stage, ...] = (
         reads=("candidates", "documents", "queries", "pairs"),
         writes=("judgements",),
         skipped=judge_skipped,
+        audit=audits.one_judgement_per_unit,
     ),
     Stage(
         "select",
@@ -200,7 +209,14 @@ STAGES: tuple[Stage, ...] = (
         units=("queries",),
         kept_in="triples",
     ),
-    Stage("export", 1, _export_keys, reads=("triples", "documents", "queries"), units=("triples",)),
+    Stage(
+        "export",
+        1,
+        _export_keys,
+        reads=("triples", "documents", "queries"),
+        units=("triples",),
+        audit=audits.every_triple_in_every_format,
+    ),
 )
 """All stages, in the order in which they run."""
 

@@ -8,7 +8,7 @@ import apache_beam as beam
 
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
-from oreline.selection.blocks import BLOCK_QUERIES, read_cases
+from oreline.selection.blocks import block_queries, read_cases
 from oreline.selection.cases import Rules
 from oreline.selection.near_equal import NearEqual
 from oreline.selection.rows import select_row
@@ -29,16 +29,23 @@ class Select(beam.PTransform):
         return (
             root
             | "ListQueries" >> RowGroups(self.job, ("queries",))
-            | "CutBlocks" >> beam.FlatMap(cut_blocks).with_output_types(bytes)
+            | "CutBlocks" >> beam.FlatMap(CutBlocks(self.job)).with_output_types(bytes)
             | "SpreadBlocks" >> Spread()
             | "SelectRows" >> beam.ParDo(SelectRows(self.job)).with_output_types(bytes)
         )
 
 
-def cut_blocks(reference: bytes, rows: int = BLOCK_QUERIES) -> Iterator[bytes]:
-    """Yields a row group's blocks of at most `rows` rows: JSON [reference, first row]."""
-    for start in range(0, decode_row_group(reference).rows, rows):
-        yield json.dumps([reference.decode(), start]).encode()
+@dataclass(frozen=True)
+class CutBlocks:
+    """From a row group of queries to its blocks: JSON [reference, first row, rows]."""
+
+    job: Job
+
+    def __call__(self, reference: bytes) -> Iterator[bytes]:
+        """Yields the blocks."""
+        rows = block_queries(self.job)
+        for start in range(0, decode_row_group(reference).rows, rows):
+            yield json.dumps([reference.decode(), start, rows]).encode()
 
 
 class SelectRows(beam.DoFn):
@@ -57,8 +64,8 @@ class SelectRows(beam.DoFn):
         if self._job.stop_requested():
             yield writer.close(stopped="interrupted", message="select was stopped; it starts over").encode()
             return
-        reference, start = json.loads(block)
-        queries = self._job.read(decode_row_group(reference.encode())).slice(start, BLOCK_QUERIES)
+        reference, start, rows = json.loads(block)
+        queries = self._job.read(decode_row_group(reference.encode())).slice(start, rows)
         rules = Rules.of(self._job.recipe)
         near_equal = NearEqual(rules.select.near_equal)
         heartbeat = Heartbeat(self._job)

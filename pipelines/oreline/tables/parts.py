@@ -130,7 +130,7 @@ class _OpenPart:
     def __init__(self, output: str, path: str, table: str) -> None:
         self._path = path
         self._table = table
-        self._file = _HashingFile(files.open_write(files.join(output, path)))
+        self._file = HashedFile(files.join(output, path))
         self._parquet = pq.ParquetWriter(self._file, table_schema(table), compression="zstd")
         self._rows = 0
         self._digest = 0
@@ -172,20 +172,22 @@ class _OpenPart:
         )
 
 
-class _HashingFile:
-    """A file that counts and hashes what is written into it; pyarrow writes through it."""
+class HashedFile:
+    """A new file that counts and hashes what is written; pyarrow writes through it."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._state = hashlib.sha256()
-        self.size = 0
+    def __init__(self, path: str) -> None:
         self.closed = False
+        self.size = 0
+        self._file: BinaryIO = files.open_write(path)
+        self._state = hashlib.sha256()
 
     @property
     def sha256(self) -> str:
+        """The sha256 of what was written, 64 hexadecimal digits."""
         return self._state.hexdigest()
 
     def write(self, contents: bytes) -> int:
+        """Appends bytes and returns how many."""
         data = bytes(contents)
         self._state.update(data)
         self.size += len(data)
@@ -193,11 +195,14 @@ class _HashingFile:
         return len(data)
 
     def tell(self) -> int:
+        """Returns the number of bytes written."""
         return self.size
 
     def flush(self) -> None:
         """Nothing to do: the file is complete only once it is closed."""
 
     def close(self) -> None:
-        self.closed = True
-        self._file.close()
+        """Finishes the file; the second time does nothing."""
+        if not self.closed:
+            self.closed = True
+            self._file.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from oreline import files
 from oreline.errors import BrokenTable
 from oreline.records import ROW_TYPES
-from oreline.tables.manifest import read_manifest
+from oreline.tables.manifest import broken_parts, read_manifest
 from oreline.tables.parts import Part
 from oreline.tables.schema import table_schema
 
@@ -70,7 +70,7 @@ def read(path: str) -> "pl.LazyFrame":
     """Returns a table as a lazy polars frame, exactly the parts that its stage's manifest lists.
 
     `path` is `<output>/<stage>/<table>`, or `<output>/<table>` for the last stage that wrote that table.
-    Raises BrokenTable if there is no such finished table.
+    Raises BrokenTable if there is no such finished table, or a part of it is missing or truncated.
     """
     import polars as pl
 
@@ -78,6 +78,8 @@ def read(path: str) -> "pl.LazyFrame":
     manifest = read_manifest(output, stage)
     if manifest is None or table not in manifest.tables:
         raise BrokenTable(f"{path}: {stage} has no finished table {table!r} in {output}")
+    if problems := broken_parts(output, replace(manifest, tables={table: manifest.tables[table]})):
+        raise BrokenTable(f"{problems[0]}; run the recipe again")
     parts = [files.join(output, part.path) for part in manifest.tables[table]]
     if not parts:
         empty = pl.from_arrow(table_schema(table).empty_table())
@@ -109,4 +111,6 @@ def open_parquet(path: str) -> Iterator[pq.ParquetFile]:
         with files.open_read(path) as file, pq.ParquetFile(file) as parquet:
             yield parquet
     except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise BrokenTable(f"{path}: a listed part cannot be read ({error}); run the recipe again") from error
+        raise BrokenTable(
+            f"{path}: a listed part cannot be read ({error}); delete it and run the recipe again"
+        ) from error

@@ -8,6 +8,9 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 WrittenTask = Literal["retrieval", "question_answering", "fact_checking", "sentence_similarity", "code_retrieval"]
 """The task types that a writer may choose from; free-form tasks count as `retrieval`."""
 
+FRET_INPUTS = ("title", "document", "count", "kinds")
+"""What a prompt of a writer may declare as its inputs."""
+
 
 class FretQuery(BaseModel):
     """One task with one query, as in FRet (Gecko, arXiv 2403.20327, §3.1): the task is stated before the query."""

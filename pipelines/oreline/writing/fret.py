@@ -3,12 +3,12 @@
 from typing import get_args
 
 from oreline import ids, prompting
-from oreline.extractive.scripts import one_line, shortened
 from oreline.llm.requests import Answered, Request, request_for
 from oreline.normalise import query_hash
 from oreline.prompting.prompt import Input
 from oreline.recipe.settings import Llm
 from oreline.records import Content, Document, Lineage, Pair, Query
+from oreline.scripts import one_line, shortened
 from oreline.writing.answers import FretAnswer, WrittenTask
 
 SHOWN_TOKENS = 6_000

@@ -1,4 +1,7 @@
-"""Which documents are written for: those of datasets that bring no pairs, and of them a sample by hash."""
+"""Which documents are written for, and of them a sample by hash.
+
+A dataset that brings pairs gets no writer unless the recipe names writers, or the dataset itself.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -34,10 +37,12 @@ def plan_of(job: Job) -> Plan:
     """Returns the plan of a synthesize job: reads two columns of documents, one of pairs."""
     settings = job.recipe.synthesize
     available = _available(job)
-    if settings.datasets is None:
-        chosen = frozenset(available) - _datasets_with_pairs(job.iterate("pairs", ["query_id"]))
-    else:
+    if settings.datasets is not None:
         chosen = frozenset(settings.datasets)
+    elif settings.writers is not None:
+        chosen = frozenset(available)
+    else:
+        chosen = frozenset(available) - _datasets_with_pairs(job.iterate("pairs", ["query_id"]))
     eligible = sum(number for dataset, number in available.items() if dataset in chosen)
     share = 1.0 if settings.sample is None or settings.sample >= eligible else settings.sample / eligible
     return Plan(chosen, share, job.recipe.seed)

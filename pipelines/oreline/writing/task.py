@@ -13,7 +13,7 @@ from oreline.records import Document, Pair, Query, Reject
 from oreline.stages.wiring import decode_row_group
 from oreline.tables.schema import from_arrow
 from oreline.writing import fret
-from oreline.writing.answers import FretAnswer
+from oreline.writing.answers import FRET_INPUTS, FretAnswer
 from oreline.writing.catalog import Writer, writer_of
 from oreline.writing.plan import Plan, plan_of
 
@@ -39,7 +39,11 @@ class Writing:
     @cached_property
     def prompts(self) -> dict[str, prompting.Prompt]:
         """The prompt of each LLM writer, by the writer's name."""
-        return {each.name: prompting.load(each.prompt, FretAnswer) for each in self.writers if each.prompt is not None}
+        return {
+            each.name: prompting.load(each.prompt, FretAnswer, FRET_INPUTS)
+            for each in self.writers
+            if each.prompt is not None
+        }
 
     def render(self, job: Job, block: bytes) -> Iterator[Request]:
         """Yields a request per chosen document and LLM writer."""

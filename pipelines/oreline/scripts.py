@@ -11,7 +11,7 @@ UNSPACED = (
     "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
     "\u3040-\u30ff\u31f0-\u31ff"  # Japanese kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
-    "\U00020000-\U0003134f"  # Han, later blocks
+    "\U00020000-\U0003ffff"  # Han, later planes
 )
 """Signs of scripts that put no space between words, as the inside of a regular expression's set."""
 

@@ -1,0 +1,51 @@
+"""Audits: what must balance besides the books where a stage's units are no rows of one of its tables. No Beam here."""
+
+from typing import TYPE_CHECKING
+
+from oreline.ids import Tally
+
+if TYPE_CHECKING:
+    from oreline.recipe.settings import Recipe
+    from oreline.tables.manifest import Manifest
+
+_BUG = "this is a bug in oreline"
+
+
+def nothing_more(recipe: "Recipe", manifest: "Manifest") -> str | None:
+    """The audit of a stage whose books say it all: returns None."""
+    del recipe, manifest
+    return None
+
+
+def one_judgement_per_unit(recipe: "Recipe", manifest: "Manifest") -> str | None:
+    """Returns a sentence if judge kept more or fewer units than there are judgements on disk, else None."""
+    del recipe
+    kept, found = manifest.books.kept.count, manifest.rows("judgements")
+    return None if kept == found else f"{kept} units kept, but {found} judgements were written; {_BUG}"
+
+
+def one_pair_per_written_query(recipe: "Recipe", manifest: "Manifest") -> str | None:
+    """Returns a sentence if a written query has no pair, or a kept document no query, on disk; else None.
+
+    Rows that synthesize lists by reference to an earlier stage are left out.
+    """
+    del recipe
+    own = {
+        table: [part for part in manifest.tables.get(table, ()) if part.path.startswith(f"{manifest.stage}/")]
+        for table in ("queries", "pairs")
+    }
+    queries, pairs = (sum((part.ids for part in own[table]), Tally()) for table in ("queries", "pairs"))
+    if queries != pairs:
+        return f"{queries.count} queries were written, but {pairs.count} pairs (or other ids); {_BUG}"
+    kept = manifest.books.kept.count
+    return None if kept <= queries.count else f"{kept} documents kept, but {queries.count} queries written; {_BUG}"
+
+
+def every_triple_in_every_format(recipe: "Recipe", manifest: "Manifest") -> str | None:
+    """Returns a sentence if a format neither holds a triple nor has a reject for it on disk, else None."""
+    formats = set(recipe.export.formats)
+    wanted = sum((manifest.books.units for _ in formats), Tally())
+    found = sum((manifest.ids(f"train/{name}") for name in formats), manifest.ids("rejects"))
+    if found == wanted:
+        return None
+    return f"{len(formats)} formats should tell of {wanted.count} triples, but tell of {found.count}; {_BUG}"
