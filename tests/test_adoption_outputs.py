@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from oreline.adoption import adopt
+from oreline.adoption import adopt, with_old_cache
 from oreline.commit import Pending
 from oreline.errors import CallError
+from oreline.recipe.loading import dump_recipe, recipe_from
 from oreline.records import Document
 from oreline.running import run
 from oreline.stages.catalog import BY_NAME
@@ -77,3 +78,16 @@ def test_the_earlier_output_itself_may_be_the_cache(tmp_path: Path) -> None:
     run(pages_recipe(tmp_path, "old"))
     again = pages_recipe(tmp_path, "new", cache=str(tmp_path / "old"))
     assert run(again, adopt_from=str(tmp_path / "old")).triples
+
+
+def test_a_run_that_goes_on_keeps_to_the_cache_that_it_took(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for output in (old, new):
+        output.mkdir()
+    sources = [str(tmp_path)]
+    (old / "recipe.yaml").write_text(dump_recipe(recipe_from({"output": str(old), "sources": sources}).recipe))
+    loaded = recipe_from({"output": str(new), "sources": sources})
+    first = with_old_cache(loaded, str(old))
+    (new / "recipe.yaml").write_text(dump_recipe(first.recipe))
+    assert first.recipe.cache_folder == f"{old}/_cache"
+    assert with_old_cache(loaded, None).recipe.cache_folder == f"{old}/_cache"

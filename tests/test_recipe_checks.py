@@ -107,3 +107,10 @@ def test_contradictions_are_told_with_what_to_do(override: str, message: str) ->
 def test_all_contradictions_are_told_at_once() -> None:
     told = problems(BASE, "select.window=[5, 2]", "synthesize.writers=[retrieval/fret]", "select.siblings=judge")
     assert len(told) == 3
+
+
+def test_more_negatives_than_the_default_window_holds_need_a_window(tmp_path: Path) -> None:
+    recipe = {"output": str(tmp_path / "out"), "sources": [str(tmp_path)], "select": {"negatives": 12}}
+    assert any("write a window, such as [1, 24]" in each for each in check_recipe(recipe_from(recipe)))
+    recipe["select"] = {"negatives": 12, "window": [1, 5]}
+    assert not any("window" in each for each in check_recipe(recipe_from(recipe)))

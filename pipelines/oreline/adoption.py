@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from oreline import files
 from oreline.commit import Pending
-from oreline.errors import CallError
+from oreline.errors import CallError, RecipeError
 from oreline.exporters.layout import TRAIN
 from oreline.recipe.loading import LoadedRecipe, load_recipe
 from oreline.stages.catalog import Stage
@@ -47,10 +47,11 @@ def adopt(old: str, new: str, stage: Stage, now: Pending, inputs: Mapping[str, s
 def with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe:
     """Takes the earlier output's cache unless the recipe names one: re-mining pays and encodes nothing twice.
 
+    A run that goes on without `--from` keeps to the cache that it took at first, which its output's recipe names.
     Raises CallError if `adopt_from` is no output.
     """
     if adopt_from is None:
-        return loaded
+        return _with_own_cache(loaded)
     stored = files.join(adopt_from, "recipe.yaml")
     if not files.exists(stored):
         raise CallError(f"--from {adopt_from}: there is no recipe.yaml in it; name the output folder of an earlier run")
@@ -59,6 +60,17 @@ def with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe
     old = load_recipe(stored).recipe
     cache = files.join(adopt_from, "_cache") if old.cache is None else old.cache
     return loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))
+
+
+def _with_own_cache(loaded: LoadedRecipe) -> LoadedRecipe:
+    stored = files.join(loaded.recipe.output, "recipe.yaml")
+    if loaded.recipe.cache is not None or not files.exists(stored):
+        return loaded
+    try:
+        cache = load_recipe(stored).recipe.cache
+    except RecipeError:
+        return loaded  # the preflight names what is wrong with it
+    return loaded if cache is None else loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))
 
 
 def _take(old: str, new: str, part: Part) -> None:

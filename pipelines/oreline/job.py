@@ -14,7 +14,7 @@ from oreline.errors import BrokenTable
 from oreline.ids import Json, Tally
 from oreline.reasons import REASONS
 from oreline.recipe.settings import Recipe
-from oreline.records import ROW_TYPES, Fate, FateRow, Reject
+from oreline.records import ROW_TYPES, Document, Fate, FateRow, Reject
 from oreline.tables import reading
 from oreline.tables.manifest import Books, read_manifest
 from oreline.tables.parts import Part, PartWriter
@@ -22,6 +22,7 @@ from oreline.tables.schema import table_schema, to_arrow
 
 StopKind = Literal["budget", "quota", "key", "interrupted"]
 _WRITE_EVERY = 4_096
+_WRITE_CHARACTERS = 16 * 2**20
 _PAYLOAD_CHARACTERS = 10_000
 
 
@@ -128,6 +129,7 @@ class StageWriter:
         self._job = job
         self._writers: dict[str, PartWriter] = {}
         self._waiting: dict[str, list[object]] = {}
+        self._waiting_characters = 0
         self._kept = Tally()
         self._units = Tally()
         self._counted_over = Tally()
@@ -137,9 +139,12 @@ class StageWriter:
     def rows(self, table: str, rows: Iterable[object]) -> None:
         """Writes rows (of the table's row type)."""
         waiting = self._waiting.setdefault(table, [])
-        waiting.extend(rows)
-        if len(waiting) >= _WRITE_EVERY:
-            self._flush(table)
+        for row in rows:
+            waiting.append(row)
+            self._waiting_characters += len(row.text) if isinstance(row, Document) else 0
+            if len(waiting) >= _WRITE_EVERY or self._waiting_characters >= _WRITE_CHARACTERS:
+                self._flush(table)
+                waiting = self._waiting.setdefault(table, [])
 
     def arrow(self, table: str, rows: pa.Table) -> None:
         """Writes rows that stand in an Arrow table with the table's columns."""
@@ -220,5 +225,7 @@ class StageWriter:
 
     def _flush(self, table: str) -> None:
         rows = self._waiting.pop(table, [])
+        if table == "documents":
+            self._waiting_characters = 0
         if rows:
             self._writer(table).write(to_arrow(ROW_TYPES[table], rows))

@@ -112,6 +112,7 @@ def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
             f"it begins at rank {first}, but mine finds no more than {reach} documents per query "
             f"(mine.top_k + mine.spare); begin earlier or raise mine.top_k",
         )
+    yield from _narrow_window(loaded)
     if recipe.filter.min_words > recipe.filter.max_words:
         key = "filter.max_words" if "filter.max_words" in loaded.written else "filter.min_words"
         yield loaded.problem(
@@ -125,6 +126,18 @@ def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
             "dedup.bands" if "dedup.bands" in loaded.written else "dedup.rows",
             f"bands x rows are {permutations} permutations per document; expected at most {MOST_PERMUTATIONS} "
             "(the defaults make 112)",
+        )
+
+
+def _narrow_window(loaded: LoadedRecipe) -> Iterator[str]:
+    """A window that the user wrote may be narrow on purpose (known negatives fill the rows); the default one is not."""
+    first, last = loaded.recipe.select.window
+    wanted = loaded.recipe.select.negatives
+    if wanted > last - first + 1 and "select.window" not in loaded.written:
+        yield loaded.problem(
+            "select.negatives",
+            f"{wanted} negatives are asked for, but select.window is [{first}, {last}] by default, so rows would be "
+            f"short; write a window, such as [1, {2 * wanted}]",
         )
 
 
