@@ -54,7 +54,7 @@ class Corpus:
 
 CORPORA = {
     "medquad-sample": Corpus("medquad", "text", "retrieval", r"^(.*)_p\d+$", Settings(rows=320)),
-    "nl2bash": Corpus("nl2bash", "code", "code_retrieval", None, Settings(rows=640)),
+    "nl2bash": Corpus("nl2bash", "code", "code_retrieval", None, Settings(rows=640, length=64)),
 }
 
 
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> None:
             "",
             *tables(trials, component),
             "",
-            *_circumstances(started, [each.seconds for each in trials if each.arm], arguments),
+            *_circumstances(started, [each.seconds for each in trials if each.arm], options, arguments),
             "",
             verdict(trials),
         ]
@@ -144,8 +144,8 @@ def _described(parts: Split, rows: int, settings: Settings, options: argparse.Na
     how = (
         f"- Training: one epoch of InfoNCE, batches of {settings.batch} with {settings.negatives} of each row's "
         f"negatives, AdamW, learning rate {settings.rate:g}, temperature {settings.temperature:g}; all texts cut at "
-        f"{settings.length} tokens, before as after. Fixed before the test part was read, after trials on "
-        f"{len(parts.validation.queries):,} validation queries (`--validate`)."
+        f"{settings.length} tokens, before as after. No setting was chosen on the test part: the learning rate was "
+        f"tried on {len(parts.validation.queries):,} validation queries (`--validate`), the number of rows set by time."
     )
     spread = (
         "- Standard deviation: over seeds, which draw rows, order and negatives. 95 % by queries: mean of the seeds, "
@@ -154,8 +154,11 @@ def _described(parts: Split, rows: int, settings: Settings, options: argparse.Na
     return [trained, held, how, spread]
 
 
-def _circumstances(started: float, training: Sequence[float], arguments: Sequence[str]) -> list[str]:
-    command = ["python", "benchmarks/train_minilm.py", f"DATA/{Path(arguments[0]).name}", *arguments[1:]]
+def _circumstances(
+    started: float, training: Sequence[float], options: argparse.Namespace, arguments: Sequence[str]
+) -> list[str]:
+    command = ["python", "benchmarks/train_minilm.py", f"DATA/{options.data.name}"]
+    command += [each for each in arguments if each not in (str(options.data), "--output", str(options.output))]
     format_ = "bfloat16" if precision_of(Encoder()) == "bfloat16" else "float32"
     seconds, each = time.monotonic() - started, sum(training) / len(training)
     when = (

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import torch
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging
 
 from oreline.encoders.models import model_folder
 
@@ -69,6 +70,7 @@ def arm_rows(rows: Sequence[Row], arm: Arm, seed: int) -> Sequence[Row]:
 
 def _trial(task: Task, arm: Arm | None, seed: int) -> Trial:
     torch.set_num_threads(1)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types it not
     model = SentenceTransformer(model_folder("minilm"), local_files_only=True)
     started, course = time.monotonic(), None
     if arm is not None:
