@@ -145,7 +145,7 @@ def _described(parts: Split, rows: int, settings: Settings, options: argparse.Na
         f"- Training: one epoch of InfoNCE, batches of {settings.batch} with {settings.negatives} of each row's "
         f"negatives, AdamW, learning rate {settings.rate:g}, temperature {settings.temperature:g}; all texts cut at "
         f"{settings.length} tokens, before as after. No setting was chosen on the test part: the learning rate was "
-        f"tried on {len(parts.validation.queries):,} validation queries (`--validate`), the number of rows set by time."
+        "tried on the validation queries of medquad-sample (`--validate`), the number of rows set by time."
     )
     spread = (
         "- Standard deviation: over seeds, which draw rows, order and negatives. 95 % by queries: mean of the seeds, "
