@@ -11,13 +11,13 @@ import pytest
 
 from oreline.commit import Pending, read_outcome
 from oreline.job import Job
-from oreline.recipe.settings import Recipe
+from oreline.recipe.settings import Recipe, Source
 from oreline.records import Document, FateRow, Pair, Query, Reject
 from oreline.runner import run_pipeline
 from oreline.stages.catalog import BY_NAME
 from oreline.tables.manifest import Manifest, read_manifest
 
-from house import data_folder, rows_of, run_stage
+from house import data_folder, recipe_for, rows_of, run_stage
 
 
 def recipe(tmp_path: Path, path: Path | str, name: str = "out", **source: object) -> Recipe:
@@ -309,3 +309,15 @@ def test_a_folder_of_pages_is_chunked_and_a_binary_page_is_rejected(tmp_path: Pa
     assert {row.parent_id for row in rows} == {"docs/a.md", "docs/sub/note.txt"}
     assert rejects(made)["docs/bad.md"][0] == "unreadable"
     assert "line 2" in rejects(made)["docs/bad.md"][1]
+
+
+def test_a_row_without_the_column_of_its_parent_is_rejected_and_the_others_have_theirs(tmp_path: Path) -> None:
+    rows = [{"id": str(number), "text": f"text {number}", "page": f"p{number % 2}"} for number in range(4)]
+    rows.append({"id": "4", "text": "text 4"})
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = recipe_for(tmp_path / "out").model_copy(update={"sources": [Source(path=str(source), parent="page")]})
+    manifest = run_stage(recipe, "ingest")
+    parents = [row.parent_id for row in rows_of(tmp_path / "out", "ingest", "documents", Document)]
+    assert sorted(str(parent) for parent in parents) == ["rows/p0", "rows/p0", "rows/p1", "rows/p1"]
+    assert manifest.drops == {"missing_column": 1}

@@ -133,3 +133,14 @@ def test_a_source_with_pairs_is_not_chunked(tmp_path: Path) -> None:
     check_source(Source(path=str(tmp_path)))
     with pytest.raises(CallError, match="cannot be chunked"):
         check_source(Source(path=str(tmp_path), chunking=Chunking()))
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [("page", "names a column, but its files have none"), ("(.*", "is no regular expression")],
+)
+def test_a_parent_that_no_page_can_have_is_refused(setting: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("# A page\n\nWith text.\n")
+    with pytest.raises(CallError, match=told):
+        check_source(Source(path=str(tmp_path), parent=setting))
+    check_source(Source(path=str(tmp_path), parent="(.*)\\.md"))

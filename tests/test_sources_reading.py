@@ -102,7 +102,8 @@ def test_parent_and_group_come_from_a_column_or_a_pattern_over_the_id() -> None:
     assert reference("page", {"page": 3}, "x") == "3"
     assert reference(r"^(.*)_p\d+$", {}, "NIDDK_0000001_p2") == "NIDDK_0000001"
     assert reference(r"^(.*)_p\d+$", {}, None) is None
-    assert reference("page", {}, "page") is None
+    with pytest.raises(BadColumn, match=r"'page'.*is missing"):
+        reference("page", {}, "page")
 
 
 def test_a_document_without_an_id_is_named_by_its_content(tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 """Column mapping: which of a row's columns is the id, the title, the text, the query."""
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
-from functools import cache
 from typing import cast
 
 from oreline.chunking.tokens import estimate_tokens
@@ -13,6 +11,7 @@ from oreline.ids import Json
 from oreline.recipe.settings import Columns, Source
 from oreline.records import Reject
 from oreline.sources.found import Found, FoundDocument, FoundPair, FoundQuery, Place
+from oreline.sources.references import id_pattern
 
 ID_COLUMNS = ("_id", "id", "doc_id")
 TEXT_COLUMNS = ("text", "content", "body", "passage", "document")
@@ -90,22 +89,28 @@ def map_row(columns: Columns, row: Row) -> Mapped:
 
 def table_row(place: Place, row: Row) -> Found:
     """Returns what a table's row gives: a document, or a query with its positive and negatives."""
-    payload = json.dumps(row, default=_json_value)
     try:
-        mapped = map_row(place.source.columns, row)
+        return _mapped_row(place, row, map_row(place.source.columns, row))
     except BadColumn as error:
-        return place.drop("documents", "missing_column", str(error), payload)
+        return place.drop("documents", "missing_column", str(error), _payload(row))
+
+
+def _mapped_row(place: Place, row: Row, mapped: Mapped) -> Found:
     problem = _text_problem(place, mapped.text)
     if problem is not None:
-        return place.drop("documents", *problem, payload)
+        return place.drop("documents", *problem, _payload(row))
     metadata = _flat({name: value for name, value in row.items() if name not in mapped.used})
     if mapped.query is None:
         own = mapped.own_id
         document = _document(place, {**row, **metadata}, mapped, metadata, own=own, told=True)
         return Found(place.unit, documents=(document,))
     if not mapped.query.strip():
-        return place.drop("queries", "empty", "the query is empty", payload)
+        return place.drop("queries", "empty", "the query is empty", _payload(row))
     return _pair_row(place, {**row, **metadata}, mapped, metadata)
+
+
+def _payload(row: Row) -> str:
+    return json.dumps(row, default=_json_value)
 
 
 def corpus_row(place: Place, row: Row) -> Found:
@@ -118,12 +123,12 @@ def query_row(place: Place, row: Row) -> Found:
     """Returns the query of a row of BEIR's queries.jsonl."""
     names = [name for name in ("_id", "id", "query_id") if _is_id(row.get(name))]
     texts = [name for name in ("text", "query") if _is_text(row.get(name))]
-    payload = json.dumps(row, default=_json_value)
     if not names or not texts:
-        return place.drop("queries", "missing_column", f"a query needs _id and text; found {_listed(row)}", payload)
+        told = f"a query needs _id and text; found {_listed(row)}"
+        return place.drop("queries", "missing_column", told, _payload(row))
     query = str(row[texts[0]])
     if not query.strip():
-        return place.drop("queries", "empty", "the query is empty", payload)
+        return place.drop("queries", "empty", "the query is empty", _payload(row))
     lang = str(row["lang"]) if _is_text(row.get("lang")) else place.source.lang
     query_id = place.own_id(_id(row, names[0]) or "")
     return Found(place.unit, queries=(FoundQuery(place.unit, place.index, False, query_id, query.strip(), lang),))
@@ -180,26 +185,20 @@ def metadata_json(metadata: Row) -> str | None:
 
 
 def reference(setting: str | None, row: Row, own_id: str | None) -> str | None:
-    """Returns what `sources[].parent` or `.group` says of a row: a column's value, or a group of the own id."""
+    """Returns what `sources[].parent` or `.group` says of a row: a column's value, or a group of the own id.
+
+    Raises BadColumn if it is a column's name and the row has no such column.
+    """
     if setting is None:
         return None
     if setting in row:
         value = row[setting]
         return None if value is None else str(value)
-    pattern = _pattern(setting)
-    if pattern is None or own_id is None:
-        return None
-    match = pattern.search(own_id)
+    pattern = id_pattern(setting)
+    if pattern is None:
+        raise BadColumn(f"the column {setting!r} (parent or group) is missing; the row has {_listed(row)}")
+    match = None if own_id is None else pattern.search(own_id)
     return match.group(1) if match else None
-
-
-@cache
-def _pattern(setting: str) -> re.Pattern[str] | None:
-    try:
-        pattern = re.compile(setting)
-    except re.error:
-        return None
-    return pattern if pattern.groups else None
 
 
 def _text_problem(place: Place, text: str | None) -> tuple[str, str] | None:

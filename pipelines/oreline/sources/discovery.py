@@ -5,6 +5,7 @@ import re
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from oreline import files
 from oreline.errors import CallError, RecipeError
@@ -12,6 +13,7 @@ from oreline.files import FileInfo
 from oreline.recipe.settings import Chunking, Source, SourceFormat
 from oreline.sources import formats
 from oreline.sources.formats import ENDINGS, TABLES
+from oreline.sources.references import id_pattern
 
 _GLOB = re.compile(r"[*?\[]")
 _SKIPPED_FOLDERS = frozenset(
@@ -144,14 +146,30 @@ def check_source(source: Source) -> None:
     """Raises CallError if the source cannot be read as the recipe says, before anything runs.
 
     That is: a missing path, an unknown format, a missing split, chunking asked for where there are pairs, an empty
-    dataset name.
+    dataset name, a parent or group that no document can have.
     """
     dataset_name(source)
     find_files(source)
+    for key in ("parent", "group"):
+        _check_reference(source, key, cast("str | None", getattr(source, key)))
     if source.chunking is not None and source.chunking.enabled and brings_pairs(source):
         raise CallError(
             f"source {source.path}: it brings pairs, and a judgement is about a whole document, so it cannot be "
             "chunked; leave sources[].chunking out"
+        )
+
+
+def _check_reference(source: Source, key: str, setting: str | None) -> None:
+    if setting is None:
+        return
+    try:
+        pattern = id_pattern(setting)
+    except re.error as error:
+        raise CallError(f"source {source.path}: {key} {setting!r} is no regular expression: {error}") from error
+    if pattern is None and guess_format(source) in ("markdown", "text", "python-docs"):
+        raise CallError(
+            f"source {source.path}: {key} {setting!r} names a column, but its files have none; "
+            "write a regular expression over the document's id with a group, such as '(.*)/'"
         )
 
 
