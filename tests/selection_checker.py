@@ -27,6 +27,10 @@ class Checker:
             and normalise_query(other.query) == normalise_query(query.query)
         ]
         self.elsewhere = self._labelled(equal, "positive")
+        if self.judged:
+            ids = {other.query_id for other in equal}
+            found = (each for each in world.judgements or () if each.query_id in ids and each.verdict == "relevant")
+            self.elsewhere |= {each.doc_id for each in found}
         self.partials = self._labelled([query, *equal], "partial")
         self.known = self._labelled([query], "negative")
 

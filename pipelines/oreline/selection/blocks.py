@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from oreline.job import Job
 from oreline.records import Candidate, Judgement, Pair, Query
 from oreline.selection.cases import Case, Passage
-from oreline.tables.schema import from_arrow, table_schema
+from oreline.tables.schema import from_arrow, table_schema, to_arrow
 
 MOST_QUERIES = 2_048
 """Queries read at once, at most: what is known of each is in memory together."""
@@ -69,9 +69,10 @@ def read_cases(job: Job, queries: pa.Table) -> Iterator[Case]:
     rows = from_arrow(Query, queries)
     mined = job.recipe.select.negatives > 0
     own = job.lookup("pairs", "query_id", (row.query_id for row in rows))
-    equal, equal_pairs = _equal_queries(job, rows)
+    judged = mined and "judgements" in job.inputs
+    equal, equal_pairs = _equal_queries(job, rows, judged=judged)
     candidates = job.lookup("candidates", "query_id", (row.query_id for row in rows)) if mined else None
-    judgements = _judgements(job, rows) if mined and "judgements" in job.inputs else None
+    judgements = _judgements(job, rows) if judged else None
     passages = _read_passages(job, [own, equal_pairs], candidates)
     pairs_of = _by_query(from_arrow(Pair, own))
     equal_pairs_of = _by_query(from_arrow(Pair, equal_pairs))
@@ -86,8 +87,11 @@ def read_cases(job: Job, queries: pa.Table) -> Iterator[Case]:
         )
 
 
-def _equal_queries(job: Job, rows: list[Query]) -> tuple[dict[str, list[str]], pa.Table]:
-    """Returns, for each query, the other queries of its dataset with equal text; and all pairs of those."""
+def _equal_queries(job: Job, rows: list[Query], *, judged: bool) -> tuple[dict[str, list[str]], pa.Table]:
+    """Returns, for each query, the other queries of its dataset with equal text; and all pairs of those.
+
+    What a judge found relevant for one of those counts as its positive, as relabelling may make it one.
+    """
     columns = ["query_id", "dataset", "query_hash"]
     found = job.lookup("queries", "query_hash", (row.query_hash for row in rows), columns)
     together: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -100,7 +104,15 @@ def _equal_queries(job: Job, rows: list[Query]) -> tuple[dict[str, list[str]], p
     others = {other for each in equal.values() for other in each}
     if not others:
         return equal, table_schema("pairs").empty_table()
-    return equal, job.lookup("pairs", "query_id", others)
+    pairs = job.lookup("pairs", "query_id", others)
+    return equal, pa.concat_tables([pairs, _found_relevant(job, others)]) if judged else pairs
+
+
+def _found_relevant(job: Job, query_ids: set[str]) -> pa.Table:
+    columns = ["query_id", "doc_id", "verdict"]
+    found = job.lookup("judgements", "query_id", query_ids, columns)
+    relevant = found.filter(pc.equal(found.column("verdict"), "relevant")).to_pylist()
+    return to_arrow(Pair, [Pair(each["query_id"], each["doc_id"], "positive", "relabel") for each in relevant])
 
 
 def _by_query(pairs: Iterable[Pair]) -> defaultdict[str, list[Pair]]:

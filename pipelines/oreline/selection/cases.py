@@ -31,9 +31,9 @@ class Case:
     """One query with its pairs, its candidates and its judgements.
 
     `equal_pairs` are the pairs of other queries of the dataset whose text is equal, whatever their split or
-    instruction. `candidate` is None if mine has no row for the query. `judgements` is None while no judge ran, and
-    empty if the judge said nothing about this query. `passages` holds every document that any of these name, and
-    the parents of generated ones, as far as they exist.
+    instruction, and what a judge found relevant for those. `candidate` is None if mine has no row for the query.
+    `judgements` is None while no judge ran, and empty if the judge said nothing about this query. `passages` holds
+    every document that any of these name, and the parents of generated ones, as far as they exist.
     """
 
     query: Query
