@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from oreline.errors import CallError
 from oreline.llm.budget import Budget, Meter, effective_budget
+from oreline.llm.opening import problems
 from oreline.llm.prices import price
-from oreline.llm.providers import problems
 from oreline.llm.requests import Answer, Request
 from oreline.recipe.settings import Llm
 

@@ -10,8 +10,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -83,6 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last place that can turn a bug into one line and a log entry
         return _unexpected(error, session)
     return code if isinstance(code, int) else 0
+
+
+def entry() -> NoReturn:
+    """The program: runs the command line and leaves with its exit code, without tearing the interpreter down.
+
+    Everything is written and closed by then, but threads of Beam, gRPC and Arrow may still run; now and then one of
+    them aborts the process while the interpreter goes, and a run that went well would exit with -6.
+    """
+    code = main()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _unexpected(error: Exception, session: Session) -> int:

@@ -173,7 +173,7 @@ def models_called(recipe: Recipe, plan: Sequence[Planned]) -> dict[Llm, list[str
 def models_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
     """Yields a line per model that a run may call: which one, for what, whose key, and what it may spend."""
     from oreline.llm.budget import effective_budget
-    from oreline.llm.providers import key_variable
+    from oreline.llm.opening import key_variable
 
     for llm, stages in models_called(recipe, plan).items():
         limit = effective_budget(llm)
@@ -183,7 +183,7 @@ def models_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
 
 
 def _llm_problems(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
-    from oreline.llm.providers import problems
+    from oreline.llm.opening import problems
 
     for llm, stages in models_called(recipe, plan).items():
         for stage in stages:

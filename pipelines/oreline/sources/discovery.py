@@ -4,7 +4,6 @@ import os
 import re
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from oreline import files
@@ -13,6 +12,7 @@ from oreline.files import FileInfo
 from oreline.recipe.settings import Chunking, Source, SourceFormat
 from oreline.sources import formats
 from oreline.sources.formats import ENDINGS, TABLES
+from oreline.sources.listed import SourceFile
 from oreline.sources.references import id_pattern
 
 _GLOB = re.compile(r"[*?\[]")
@@ -21,14 +21,6 @@ _SKIPPED_FOLDERS = frozenset(
 )
 _QRELS = re.compile(r"^qrels/([^/]+)\.tsv(?:\.gz|\.zst)?$")
 _BEIR_TABLE = re.compile(r"^(corpus|queries)\.jsonl(?:\.gz|\.zst)?$")
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file of a source; `relative` is its path within the source, with slashes: its place in all ids."""
-
-    info: FileInfo
-    relative: str
 
 
 def dataset_name(source: Source) -> str:

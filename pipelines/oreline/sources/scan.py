@@ -13,9 +13,10 @@ from oreline.ids import bucket_of, unit_hash
 from oreline.job import Job, StageWriter
 from oreline.recipe.settings import Source, SourceFormat
 from oreline.shuffle import Scatter
-from oreline.sources.discovery import SourceFile, check_source, chunking_of, dataset_name, find_files, guess_format
+from oreline.sources.discovery import check_source, chunking_of, dataset_name, find_files, guess_format
 from oreline.sources.formats import plain_name
 from oreline.sources.found import Found, FoundDocument, FoundPair, FoundQuery, Place
+from oreline.sources.listed import SourceFile
 from oreline.sources.reading import read_file
 from oreline.tables.schema import to_arrow
 

@@ -15,9 +15,9 @@ from oreline.errors import SourceError
 from oreline.recipe.settings import Columns, Source, SourceFormat
 from oreline.sources import columns
 from oreline.sources.columns import Reader, Row, table_row
-from oreline.sources.discovery import SourceFile
 from oreline.sources.found import Found, Place
 from oreline.sources.lines import lines, open_plain
+from oreline.sources.listed import SourceFile
 
 BATCH_ROWS = 1024
 

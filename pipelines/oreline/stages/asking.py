@@ -12,7 +12,7 @@ from oreline.llm.budget import effective_budget
 from oreline.llm.engine import Engine
 from oreline.llm.engines import PROCESS_ENGINES
 from oreline.llm.filling import Filling
-from oreline.llm.providers import open_provider
+from oreline.llm.opening import open_provider
 from oreline.llm.retrying import Retry
 from oreline.llm.rows import REQUESTS, block_key, encode_block, finish, render
 from oreline.llm.spending import spent_before
