@@ -176,3 +176,11 @@ def test_documents_remember_whether_they_are_cut(tmp_path: Path) -> None:
     (found,) = read_file(Place(source, 0, "d", "a.md", None, chunked=True), str(path), "markdown")
     assert isinstance(found.documents[0], FoundDocument)
     assert found.documents[0].markup == "markdown"
+
+
+@pytest.mark.parametrize("depth", [200, 900, 980, 990, 992, 994, 996, 1_000, 100_000])
+def test_json_of_any_depth_is_a_document_or_a_reject(depth: int, tmp_path: Path) -> None:
+    nested = '{"id": "deep", "text": "a text", "extra": ' + "[" * depth + "]" * depth + "}\n"
+    path = tmp_path / "rows.jsonl"
+    path.write_text(nested + '{"id": "flat", "text": "another text"}\n')
+    assert texts(read(path, "jsonl")) in (["a text", "another text"], ["another text"])

@@ -239,7 +239,7 @@ class CheckShare:
         parts = [json.loads(each) for each in listed]
         rows, bad = sum(part["rows"] for part in parts), sum(part["bad"] for part in parts)
         if rows == 0:
-            message = f"source {source.path}: it holds no rows; every file in it is empty"
+            message = f"source {source.path}: it holds no rows: its files are empty or hold nothing to read"
             yield StageWriter(self.job).close(failure="empty_source", message=message).encode()
         elif bad > tolerated(source.reject_share, rows):
             first = sorted(example for part in parts for example in part["examples"])[:EXAMPLES]

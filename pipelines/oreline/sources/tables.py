@@ -29,8 +29,16 @@ def read_jsonl(place: Place, path: str, reader: Reader) -> Iterator[Found]:
         if line is None:
             yield here.drop("documents", "too_long", "the line is longer than 256 MiB")
         elif line.strip():
-            row = parse_json(here, line)
-            yield row if isinstance(row, Found) else reader(here, row)
+            yield _read_line(here, line, reader)
+
+
+def _read_line(place: Place, line: bytes, reader: Reader) -> Found:
+    row = parse_json(place, line)
+    try:
+        return row if isinstance(row, Found) else reader(place, row)
+    except RecursionError:
+        # Nested just deep enough to be read and too deep to be written as metadata.
+        return place.drop("documents", "unreadable", "JSON that is nested too deeply", line[:10_000].decode())
 
 
 def parse_json(place: Place, line: bytes) -> Row | Found:
