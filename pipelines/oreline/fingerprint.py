@@ -10,7 +10,7 @@ from oreline.errors import BrokenTable
 from oreline.ids import Json, sha256_json
 from oreline.judging.answers import LISTWISE_INPUTS, RATER_INPUTS, ListwiseAnswer, RaterAnswer
 from oreline.prompting.prompt import Prompt, load
-from oreline.recipe.settings import Recipe
+from oreline.recipe.settings import Recipe, Source
 from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
 from oreline.writing.answers import FRET_INPUTS, FretAnswer
@@ -80,12 +80,7 @@ def _input_digests(recipe: Recipe, stage: Stage, adopted: Mapping[str, Manifest]
 def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
     """Returns what a stage depends on besides its keys and inputs: source files, prompts, encoder, prefixes."""
     if stage.name == "ingest":
-        from oreline.sources.discovery import source_files
-
-        listings: list[Json] = [
-            [f"{each.path} {each.size} {each.modified}" for each in source_files(source)] for source in recipe.sources
-        ]
-        return {"sources": listings}
+        return {"sources": [_listing(source) for source in recipe.sources]}
     if stage.name == "embed":
         from oreline.encoders.identity import identity
         from oreline.encoders.prefixes import prefixes_of
@@ -99,6 +94,14 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
     # A list, as a copied prompt may have the id of ours; the schema may be that of an answer's class.
     prompts = [[each.id, each.digest, sha256_json(each.answer_schema)] for each in prompts_of(recipe, stage.name)]
     return {"prompts": cast("Json", prompts)} if prompts else {}
+
+
+def _listing(source: Source) -> Json:
+    """Returns the number of a source's files and the hash of their paths, sizes and times: a manifest names no path."""
+    from oreline.sources.discovery import source_files
+
+    found = source_files(source)
+    return {"files": len(found), "sha256": sha256_json([[each.path, each.size, str(each.modified)] for each in found])}
 
 
 def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:
