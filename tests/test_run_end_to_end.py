@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -181,48 +181,56 @@ def test_mining_again_adopts_what_did_not_change(finished: RunResult, tmp_path: 
     assert not (tmp_path / "new" / "_cache" / "vectors").exists()
 
 
-@pytest.fixture
-def damaged(tmp_path: Path, vectors: Path) -> Iterator[Path]:
-    """Yields an output to be damaged; afterwards a run must bring it back to what it was."""
-    output = tmp_path / "out"
-    run(small_recipe(output, vectors))
-    before = digests(str(output))
-    yield output
-    run(small_recipe(output, vectors))
-    assert digests(str(output)) == before
-    for stage in STAGES:
-        manifest = read_manifest(str(output), stage.name)
-        if manifest is not None:
-            listed = {part.path for parts in manifest.tables.values() for part in parts}
-            parquet = {f"{path.relative_to(output)}" for path in (output / stage.name).rglob("*.parquet")}
+@dataclass(frozen=True)
+class Whole:
+    """A finished output that a test may damage, and what its tables held."""
+
+    recipe: dict[str, object]
+    output: Path
+    before: dict[str, str]
+
+    def assert_comes_back(self, *stages: str) -> None:
+        """Runs the recipe again: these stages ran, all tables hold what they held, and no part is left over."""
+        result = run(self.recipe)
+        assert [each.name for each in result.stages if each.how == "ran"] == list(stages)
+        assert digests(str(self.output)) == self.before
+        for stage in STAGES:
+            manifest = read_manifest(str(self.output), stage.name)
+            listed = {part.path for parts in manifest.tables.values() for part in parts} if manifest else set()
+            parquet = {f"{path.relative_to(self.output)}" for path in (self.output / stage.name).rglob("*.parquet")}
             assert parquet <= listed
 
 
-def test_a_manifest_edited_by_hand_runs_its_stage_again(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = damaged / "mine" / "manifest.json"
+@pytest.fixture
+def whole(tmp_path: Path, vectors: Path) -> Whole:
+    """Returns a finished output of the test's own."""
+    recipe = small_recipe(tmp_path / "out", vectors)
+    return Whole(recipe, tmp_path / "out", digests(run(recipe).output))
+
+
+def test_a_manifest_edited_by_hand_runs_its_stage_again(whole: Whole, capsys: pytest.CaptureFixture[str]) -> None:
+    path = whole.output / "mine" / "manifest.json"
     path.write_text(path.read_text().replace('"mine"', '"mime"'))
-    recipe = small_recipe(damaged, None)
-    run({**recipe, "cache": json_cache(damaged)}, until="mine")
-    assert "mine: runs again" in capsys.readouterr().err
+    whole.assert_comes_back("mine")
+    told = capsys.readouterr().err
+    assert "mine: runs again" in told
+    assert "edited or damaged" in told
 
 
-def json_cache(output: Path) -> str:
-    """Returns the cache that the stored recipe of an output names."""
-    stored = (output / "recipe.yaml").read_text()
-    return next(line.split(":", 1)[1].strip() for line in stored.splitlines() if line.startswith("cache:"))
+def test_a_missing_part_runs_its_stage_again_and_those_that_list_it(whole: Whole) -> None:
+    next((whole.output / "dedup" / "documents").iterdir()).unlink()
+    whole.assert_comes_back("dedup", "synthesize")
 
 
-def test_a_missing_part_runs_its_stage_again(damaged: Path) -> None:
-    next((damaged / "dedup" / "documents").iterdir()).unlink()
-
-
-def test_a_truncated_part_runs_its_stage_again(damaged: Path) -> None:
-    part = next((damaged / "select" / "triples").iterdir())
+def test_a_truncated_part_runs_its_stage_again(whole: Whole) -> None:
+    part = next((whole.output / "select" / "triples").iterdir())
     part.write_bytes(part.read_bytes()[:-10])
+    whole.assert_comes_back("select")
 
 
-def test_a_stage_killed_between_its_parts_and_its_manifest_is_not_doubled(damaged: Path) -> None:
-    (damaged / "synthesize" / "manifest.json").unlink()
+def test_a_stage_killed_between_its_parts_and_its_manifest_is_not_doubled(whole: Whole) -> None:
+    (whole.output / "synthesize" / "manifest.json").unlink()
+    whole.assert_comes_back("synthesize")
 
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:

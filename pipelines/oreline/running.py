@@ -113,6 +113,7 @@ class _Session:
     beam_options: tuple[str, ...]
 
     def run_all(self, only: str | None, until: str | None) -> Iterator[StageResult]:
+        """Yields what was done about each stage, in order."""
         chosen = chosen_stages(only, until)
         for stage in STAGES:
             cause = stage.skipped(self.recipe)

@@ -124,6 +124,7 @@ class _Reader:
         self._inside: list[Node] = []
 
     def value(self, node: Node, path: Path) -> Json:
+        """Returns what a node stands for; notes its places and what is wrong with it."""
         if node in self._inside:
             self._document.problems.append(self._document.problem(path, "an alias that contains itself"))
             return None

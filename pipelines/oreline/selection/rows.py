@@ -60,6 +60,7 @@ class _Way:
     counts: Counter[str]
 
     def triple(self) -> Triple:
+        """Returns the query's row; raises the reject that stands for it if it gets none."""
         case, rules = self.case, self.rules
         verdicts = verdicts_of(case.judgements or (), rules.scorers)
         labelled = labelled_positives(case, verdicts)

@@ -152,6 +152,7 @@ class _Batch:
         self._queries = Scatter(self.job, "queries")
 
     def take(self, block: list[Found]) -> Iterator[Message]:
+        """Takes what was read, tells the fates of its units and yields where its rows went."""
         self.writer.units(found.unit for found in block)
         self.rows += len(block)
         for found in block:
@@ -174,6 +175,7 @@ class _Batch:
             yield "relation", key, reference
 
     def close(self) -> Iterator[Message]:
+        """Yields where the last rows went, and what the source's limit must know."""
         for key, reference in (*self._documents.close(), *self._pairs.close()):
             yield "document", key, reference
         for key, reference in self._queries.close():

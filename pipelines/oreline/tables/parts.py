@@ -143,6 +143,7 @@ class _OpenPart:
         return self._file.size
 
     def write(self, block: pa.Table) -> None:
+        """Writes a block and adds to what the manifest will say of it."""
         self._parquet.write_table(block, row_group_size=2 * ROW_GROUP_ROWS)
         self._rows += block.num_rows
         self._digest = (self._digest + table_digest(block)) % MODULUS
@@ -157,6 +158,7 @@ class _OpenPart:
                 self._kind_ids[name] = self._kind_ids.get(name, Tally()) + Tally.of(members)
 
     def close(self) -> Part:
+        """Finishes the file and returns its description."""
         self._parquet.close()
         self._file.close()
         return Part(
