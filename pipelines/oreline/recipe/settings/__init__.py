@@ -1,0 +1,48 @@
+"""Every key of a recipe: type, default, a sentence. `schemas/recipe.schema.json` mirrors this folder."""
+
+from oreline.recipe.settings.base import OPERATIONAL, Count, CountOrZero, Settings, Share
+from oreline.recipe.settings.beam import Beam, StageBeam
+from oreline.recipe.settings.ceiling import Ceiling, MarginCeiling, PercentCeiling, ScoreCeiling
+from oreline.recipe.settings.dedup import Dedup
+from oreline.recipe.settings.encoder import Encoder
+from oreline.recipe.settings.export import Export
+from oreline.recipe.settings.filter import Filter, Rater
+from oreline.recipe.settings.judge import Judge
+from oreline.recipe.settings.llm import Llm
+from oreline.recipe.settings.mine import Mine
+from oreline.recipe.settings.recipe import Recipe
+from oreline.recipe.settings.select import Gates, Relabel, RoundTrip, Select
+from oreline.recipe.settings.source import Chunking, Columns, Source, SourceFormat
+from oreline.recipe.settings.synthesize import Synthesize
+
+__all__ = [
+    "OPERATIONAL",
+    "Beam",
+    "Ceiling",
+    "Chunking",
+    "Columns",
+    "Count",
+    "CountOrZero",
+    "Dedup",
+    "Encoder",
+    "Export",
+    "Filter",
+    "Gates",
+    "Judge",
+    "Llm",
+    "MarginCeiling",
+    "Mine",
+    "PercentCeiling",
+    "Rater",
+    "Recipe",
+    "Relabel",
+    "RoundTrip",
+    "ScoreCeiling",
+    "Select",
+    "Settings",
+    "Share",
+    "Source",
+    "SourceFormat",
+    "StageBeam",
+    "Synthesize",
+]

@@ -1,0 +1,20 @@
+"""Files for a trainer."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from oreline.recipe.settings.base import Settings
+
+
+class Export(Settings):
+    """Files for a trainer."""
+
+    formats: list[Literal["sentence-transformers", "jsonl"]] = Field(default=["sentence-transformers"])
+    """What is written."""
+    positives: Literal["expand", "first"] = "expand"
+    """One row per positive, or only the first."""
+    short_rows: Literal["group", "drop"] = "group"
+    """Rows with fewer negatives: a file per width, or none."""
+    prefixes: bool = False
+    """Whether texts carry the encoder's prefixes; leave it off for trainers that add them."""

@@ -1,0 +1,60 @@
+"""Which rows are made, and which negatives they get."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from oreline.recipe.settings.base import Count, CountOrZero, Settings, Share
+from oreline.recipe.settings.ceiling import Ceiling, PercentCeiling
+
+
+class RoundTrip(Settings):
+    """A positive should be found again by its own query (Promptagator)."""
+
+    rank: Count = 20
+    """Largest rank of a positive that passes."""
+    action: Literal["annotate", "drop", "off"] = "annotate"
+    """What happens to a query whose best positive fails."""
+
+
+class Gates(Settings):
+    """What a query must pass."""
+
+    round_trip: RoundTrip = RoundTrip()
+    """By exact rank."""
+    positive_grade: Annotated[int, Field(ge=0, le=3)] = 2
+    """Least grade of a positive, where a judge graded it."""
+
+
+class Relabel(Settings):
+    """What a judge's verdicts may do to positives, by the query's origin."""
+
+    synthetic: Literal["best", "add", "keep"] = "best"
+    """best: the best-judged document becomes the positive; add: relevant ones join; keep: nothing."""
+    human: Literal["best", "add", "keep"] = "keep"
+    """As above, for human queries."""
+    extractive: Literal["best", "add", "keep"] = "keep"
+    """As above, for extractive ones."""
+
+
+class Select(Settings):
+    """Which rows are made, and which negatives they get."""
+
+    gates: Gates = Gates()
+    """What a query must pass: round trip and grade."""
+    relabel: Relabel = Relabel()
+    """What verdicts do to positives."""
+    ceiling: Ceiling = PercentCeiling()
+    """What a negative must score less than."""
+    window: list[Count] = Field(default=[1, 10], min_length=2, max_length=2)
+    """First and last eligible rank that is picked from."""
+    pick: Literal["hardest", "random", "lowest_ranked"] = "random"
+    """Which of the window; lowest_ranked needs judged candidates."""
+    negatives: CountOrZero = 4
+    """Negatives per row; 0 makes pairs and skips embed, mine and judge."""
+    near_equal: Share | None = 0.95
+    """Word-5-gram Jaccard with a positive from which a document is no negative; null switches the rule off."""
+    siblings: Literal["judge", "exclude", "allow"] = "judge"
+    """Other chunks of a positive's parent; `judge`: eligible only if a judge found them irrelevant."""
+    shortage: Literal["keep", "drop"] = "keep"
+    """What happens to rows with fewer negatives than asked for."""
