@@ -56,7 +56,7 @@ class WordsTask:
     def render(self, job: Job, block: bytes) -> Iterator[Request]:
         for line in block.decode().splitlines():
             rendered = self.prompt.render({"document": line})
-            yield request_for(self.llm, rendered, unit_ids=[line], context=[job.stage, line])
+            yield request_for(self.llm, rendered, assigned_by=line, unit_ids=[line], context=[job.stage, line])
 
     def usable(self, request: Request, text: str) -> bool:
         if self.fails_at is not None and self.fails_at in request.prompt:

@@ -38,7 +38,7 @@ def test_every_column_survives(tmp_path: Path) -> None:
     key = KEYS[0]
     full = Answer(
         key, 1, "truncated", "é\n", "MAX_TOKENS", "gemini", "m", "m-1", "judge", "judge/listwise", 2,
-        10, 1, 4, 7, 0.25, "2026-01-01T00:00:00+00:00", [TokenLogprob("a", -0.5)],
+        10, 1, 4, 7, 0.001, 0.25, "2026-01-01T00:00:00+00:00", [TokenLogprob("a", -0.5)],
     )  # fmt: skip
     journal.append(str(tmp_path), [full])
     assert journal.read_lane(str(tmp_path), journal.lane_of(key)) == {key: {1: full}}

@@ -23,7 +23,7 @@ RENDERED = Rendered("test/words", 1, "system", "prompt", {"type": "object"}, {})
 
 
 def made(llm: Llm = LLM, rendered: Rendered = RENDERED, draw: int = 0) -> Request:
-    return request_for(llm, rendered, unit_ids=["a"], context="a", draw=draw)
+    return request_for(llm, rendered, assigned_by="a", unit_ids=["a"], context="a", draw=draw)
 
 
 def test_the_key_names_a_lane_and_is_stable() -> None:

@@ -149,7 +149,11 @@ def test_a_long_document_is_shown_up_to_a_limit_and_its_id_is_not_shown() -> Non
     assert len(asked.prompt) < 26_000
     assert "d/bees" not in asked.prompt
     assert asked == request_for(
-        LLM, prompt.render(_inputs(long)), unit_ids=["d/bees"], context=["retrieval/fret", "d/bees"]
+        LLM,
+        prompt.render(_inputs(long)),
+        assigned_by="d/bees",
+        unit_ids=["d/bees"],
+        context=["retrieval/fret", "d/bees"],
     )
 
 

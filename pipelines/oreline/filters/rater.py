@@ -47,7 +47,8 @@ class RaterTask:
             query = judged.query
             if _is_rated(query, rater):
                 inputs = {"instruction": instruction_of(query), "query": query.query}
-                yield request_for(llm, prompt.render(inputs), unit_ids=[query.query_id], context=query.query_id)
+                rendered, query_id = prompt.render(inputs), query.query_id
+                yield request_for(llm, rendered, assigned_by=query_id, unit_ids=[query_id], context=query_id)
 
     def usable(self, request: Request, text: str) -> bool:  # noqa: ARG002 - part of the protocol
         """Says whether the answer holds a grade from 0 to 3."""

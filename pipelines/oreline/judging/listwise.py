@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from oreline import prompting
+from oreline.ids import Json
 from oreline.judging.answers import DocumentGrade, ListwiseAnswer
 from oreline.judging.instructions import instruction_of
 from oreline.llm.requests import Answered, Request, request_for
@@ -54,7 +55,8 @@ def request_of(
         "count": len(doc_ids),
     }
     units = [unit_id(query.query_id, doc_id) for doc_id in doc_ids]
-    return request_for(llm, prompt.render(inputs), unit_ids=units, context=[query.query_id, *doc_ids])
+    context: Json = [query.query_id, *doc_ids]
+    return request_for(llm, prompt.render(inputs), assigned_by=query.query_id, unit_ids=units, context=context)
 
 
 def grades_of(text: str, shown: int) -> list[DocumentGrade] | str:

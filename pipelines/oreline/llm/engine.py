@@ -14,8 +14,9 @@ from oreline.job import StopKind
 from oreline.llm import journal
 from oreline.llm.attempts import Ask, Settled, Usable, weigh
 from oreline.llm.budget import Budget, Meter
+from oreline.llm.identity import provider_identity
 from oreline.llm.providers import CallFailed, Provider
-from oreline.llm.requests import Answer, Request, provider_identity
+from oreline.llm.requests import Answer, Request
 from oreline.llm.retrying import Retry, retrying
 from oreline.recipe.settings import Llm
 
@@ -204,6 +205,7 @@ class Engine:
                     cached_tokens=reply.cached_tokens,
                     thinking_tokens=reply.thinking_tokens,
                     output_tokens=reply.output_tokens,
+                    dollars=None,
                     latency=time.monotonic() - begun,
                     time=datetime.now(UTC).isoformat(),
                     logprobs=reply.logprobs,

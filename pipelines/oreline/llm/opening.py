@@ -2,9 +2,9 @@
 
 from oreline.errors import CallError
 from oreline.llm.budget import effective_budget
+from oreline.llm.identity import provider_identity
 from oreline.llm.keys import gemini_key
 from oreline.llm.providers import Provider
-from oreline.llm.requests import provider_identity
 from oreline.recipe.settings import Llm
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from oreline.errors import CallError
 from oreline.ids import Json, canonical_json, sha256_json
+from oreline.llm.identity import provider_identity
+from oreline.llm.sharing import assigned
 from oreline.prompting.prompt import Rendered
 from oreline.recipe.settings import Llm
 from oreline.records import column
@@ -21,6 +22,7 @@ class Request:
 
     `answer_schema` and `settings` are canonical JSON. `unit_ids` are the ids that the request is about; `context` is
     JSON that the task itself wants back with the answer. Neither enters the key: equal requests are sent once.
+    `member` is the place of its model among those of the recipe's section, from 0.
     """
 
     key: str
@@ -34,6 +36,7 @@ class Request:
     draw: int
     unit_ids: list[str]
     context: str
+    member: int = 0
 
     @property
     def lane(self) -> int:
@@ -68,6 +71,7 @@ class Answer:
     cached_tokens: int | None = column("Those of them that the provider had cached.", unit="tokens")
     thinking_tokens: int | None = column("Tokens that the model thought.", unit="tokens")
     output_tokens: int | None = column("Tokens of the answer, thinking left out.", unit="tokens")
+    dollars: float | None = column("What it cost, where the price was known.", unit="US dollars")
     latency: float | None = column("From sending to the whole answer.", unit="seconds")
     time: str | None = column("When it arrived, ISO 8601, UTC.")
     logprobs: list[TokenLogprob] | None = column("Of the generated tokens, where the provider gives them.")
@@ -93,21 +97,6 @@ class Answered:
         return self.answer.text
 
 
-def provider_identity(llm: Llm) -> str:
-    """Returns the name that enters keys: the provider's, or that of the server behind `base_url`.
-
-    Raises CallError if there is a `base_url` without a `server`: its answers would pass for the provider's own.
-    """
-    if llm.base_url is None:
-        return llm.provider
-    if not llm.server:
-        raise CallError(
-            f"llm.base_url is {llm.base_url}, but llm.server is not set; give the server a name, "
-            "it stands for the address in the journal's keys"
-        )
-    return f"{llm.provider}:{llm.server}"
-
-
 def request_key(
     llm: Llm, *, system: str | None, prompt: str, answer_schema: Json, settings: dict[str, Json], draw: int
 ) -> str:
@@ -128,16 +117,19 @@ def request_key(
     )
 
 
-def request_for(llm: Llm, rendered: Rendered, *, unit_ids: list[str], context: Json = None, draw: int = 0) -> Request:
+def request_for(
+    llm: Llm, rendered: Rendered, *, assigned_by: str, unit_ids: list[str], context: Json = None, draw: int = 0
+) -> Request:
     """Returns the request that sends a rendered prompt to a model.
 
-    `draw` numbers several requests of one prompt, from 0. Settings of the recipe go before those of the prompt file.
+    Of several models in a section one is chosen by `assigned_by`, the id of a document or query. `draw` numbers several
+    requests of one prompt, from 0. Settings of the recipe go before those of the prompt file.
     """
-    settings: dict[str, Json] = {"max_output_tokens": llm.max_output_tokens, **rendered.settings}
-    if llm.temperature is not None:
-        settings["temperature"] = llm.temperature
+    member, model = assigned(llm, assigned_by)
+    settings = {**rendered.settings, **_settings(model)}
+    settings.setdefault("max_output_tokens", model.max_output_tokens)
     key = request_key(
-        llm,
+        model,
         system=rendered.system,
         prompt=rendered.user,
         answer_schema=rendered.answer_schema,
@@ -148,7 +140,7 @@ def request_for(llm: Llm, rendered: Rendered, *, unit_ids: list[str], context: J
         key=key,
         prompt_id=rendered.prompt_id,
         prompt_version=rendered.prompt_version,
-        model=llm.model,
+        model=model.model,
         system=rendered.system,
         prompt=rendered.user,
         answer_schema=canonical_json(rendered.answer_schema).decode(),
@@ -156,4 +148,19 @@ def request_for(llm: Llm, rendered: Rendered, *, unit_ids: list[str], context: J
         draw=draw,
         unit_ids=unit_ids,
         context=canonical_json(context).decode(),
+        member=member,
     )
+
+
+def _settings(model: Llm) -> dict[str, Json]:
+    """Returns the settings that change answers, only those that are set: a new one leaves old keys as they are."""
+    stated: dict[str, Json] = {
+        "temperature": model.temperature,
+        "top_p": model.top_p,
+        "seed": model.seed,
+        "thinking_budget": model.thinking_budget,
+        "thinking_level": model.thinking_level,
+        "safety": cast("dict[str, Json] | None", model.safety),
+        "logprobs": model.logprobs or None,
+    }
+    return {name: value for name, value in stated.items() if value is not None}

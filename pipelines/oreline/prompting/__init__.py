@@ -3,7 +3,7 @@
 `load` reads a prompt, `Prompt.render` fills it, `llm.requests.request_for` makes the request, `parse` reads the answer:
 
 >>> prompt = load("retrieval/fret", FretAnswer)
->>> request = request_for(llm, prompt.render({"document": text, "count": 2}), unit_ids=[doc_id], context=doc_id)
+>>> request = request_for(llm, prompt.render({"document": text, "count": 2}), assigned_by=doc_id, unit_ids=[doc_id])
 >>> answer = parse(FretAnswer, answered.text)  # a FretAnswer, or Unusable
 """
 

@@ -36,7 +36,8 @@ def request_of(prompt: prompting.Prompt, llm: Llm, writer: str, document: Docume
         "count": count,
         "kinds": ", ".join(suggested_kinds(document.doc_id, document.content, count)),
     }
-    return request_for(llm, prompt.render(inputs), unit_ids=[document.doc_id], context=[writer, document.doc_id])
+    rendered, doc_id = prompt.render(inputs), document.doc_id
+    return request_for(llm, rendered, assigned_by=doc_id, unit_ids=[doc_id], context=[writer, doc_id])
 
 
 def rows_of(answered: Answered, writer: str, document: Document, count: int) -> list[tuple[Query, Pair]] | str:

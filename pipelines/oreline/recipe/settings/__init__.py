@@ -8,7 +8,7 @@ from oreline.recipe.settings.encoder import Encoder
 from oreline.recipe.settings.export import Export
 from oreline.recipe.settings.filter import Filter, Rater
 from oreline.recipe.settings.judge import Judge
-from oreline.recipe.settings.llm import Llm
+from oreline.recipe.settings.llm import HarmCategory, Llm, ModelSettings, Threshold, TokenPrice
 from oreline.recipe.settings.mine import Mine
 from oreline.recipe.settings.recipe import Recipe
 from oreline.recipe.settings.select import Gates, Relabel, RoundTrip, Select
@@ -28,10 +28,12 @@ __all__ = [
     "Export",
     "Filter",
     "Gates",
+    "HarmCategory",
     "Judge",
     "Llm",
     "MarginCeiling",
     "Mine",
+    "ModelSettings",
     "PercentCeiling",
     "Rater",
     "Recipe",
@@ -45,4 +47,6 @@ __all__ = [
     "SourceFormat",
     "StageBeam",
     "Synthesize",
+    "Threshold",
+    "TokenPrice",
 ]

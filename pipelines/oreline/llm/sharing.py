@@ -1,0 +1,29 @@
+"""Which of a section's models is asked about a unit."""
+
+import math
+
+from oreline.ids import seeded_fraction
+from oreline.llm.identity import provider_identity
+from oreline.recipe.settings import Llm
+
+_SEED = 0
+"""Not the recipe's: another seed should buy no new answers."""
+
+
+def assigned(llm: Llm, unit_id: str) -> tuple[int, Llm]:
+    """Returns the place, from 0, and the settings of the model that a unit is given to, in proportion to the shares.
+
+    The choice is by sha256 of unit and model alone (weighted rendezvous hashing, Schindelhauer and Schomaker 2005): a
+    model that is added takes its part from the others and moves nothing else, so that the journal goes on serving.
+    """
+    members = llm.members()
+    if len(members) == 1:
+        return 0, members[0]
+    weights = [_weight(member, unit_id) for member in members]
+    place = max(range(len(members)), key=weights.__getitem__)
+    return place, members[place]
+
+
+def _weight(member: Llm, unit_id: str) -> float:
+    drawn = seeded_fraction(_SEED, "model", provider_identity(member), member.model, unit_id)
+    return -member.share / math.log(drawn) if drawn > 0.0 else 0.0
