@@ -16,8 +16,9 @@ from oreline.job import Job, Report, StageWriter
 from oreline.llm.requests import Answered, Request, request_for
 from oreline.llm.retrying import Retry
 from oreline.recipe.settings import Llm, Recipe
-from oreline.runner import runner_of
+from oreline.runner import in_processes, runner_of
 from oreline.stages.asking import Ask
+from oreline.workers import Workers
 
 QUICK = Retry(attempts=3, total=10.0, first=0.01, longest=0.02)
 """Retries that a test need not wait for."""
@@ -101,14 +102,18 @@ class Asking:
         """Runs the pipeline and returns the sum of its reports."""
         options = ["--direct_running_mode=in_memory", "--direct_num_workers=1", *beam_options]
         target = str(self.folder / f"reports-{len(list(self.folder.glob('reports-*')))}")
-        pipeline = beam.Pipeline(runner=runner_of(self.recipe, "synthesize"), options=PipelineOptions(options))
+        in_processes(self.recipe, "synthesize", lambda workers: self._run(workers, options, target))
+        return total(Path(target).read_bytes().splitlines())
+
+    def _run(self, workers: Workers | None, options: list[str], target: str) -> str:
+        runner = runner_of(self.recipe, workers)
+        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
         encoded = [block.encode() for block in self.blocks]
         blocks = pipeline | "Blocks" >> beam.Create(encoded).with_output_types(bytes)
         reports = blocks | Ask(self.job, self.llm, self.task, QUICK)
         write = beam.Map(WriteAll(target), beam.pvalue.AsIter(reports)).with_output_types(bytes)
         _ = pipeline | "Start" >> beam.Impulse() | "Write" >> write
-        pipeline.run().wait_until_finish()
-        return total(Path(target).read_bytes().splitlines())
+        return str(pipeline.run().wait_until_finish())
 
     def results(self) -> list[str]:
         """Returns all lines that blocks were finished with, sorted."""

@@ -65,7 +65,7 @@ def test_two_workers_give_what_one_gives(
     alone = Asking(tmp_path / "one", gemini_server.url, BLOCKS)
     alone.run()
     together = Asking(tmp_path / "two", gemini_server.url, BLOCKS, {"workers": 2})
-    report = together.run("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    report = together.run("--direct_num_workers=2")
     assert report.counts["answers"] == LINES
     assert together.results() == alone.results()
     assert set(gemini_server.calls.values()) == {2}

@@ -45,6 +45,15 @@ def test_a_budget_stops_the_run_and_a_larger_one_goes_on(tmp_path: Path, gemini_
     assert max(gemini_server.calls.values()) == 1
 
 
+def test_what_a_model_thinks_is_reserved_once_it_is_known(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    gemini_server.thoughts = 5_000
+    settings: dict[str, object] = {"budget_tokens": 30_000, "max_output_tokens": 100, "concurrency": 1}
+    report = Asking(tmp_path, gemini_server.url, BLOCKS, settings).run()
+    assert report.stopped == "budget"
+    spent = report.counts["prompt_tokens"] + report.counts["output_tokens"]
+    assert 20_000 < spent <= 30_000
+
+
 def test_a_budget_in_dollars_is_never_overshot(tmp_path: Path, gemini_server: GeminiServer) -> None:
     asking = Asking(tmp_path, gemini_server.url, BLOCKS, {"budget_usd": 0.002, "max_output_tokens": 200})
     report = asking.run()

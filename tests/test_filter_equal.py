@@ -1,18 +1,14 @@
 """Equal and nearly equal queries: the world after the stage, for any world before it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oreline.filters.equal import merge_equal
 from oreline.filters.judged import JudgedQuery
-from oreline.filters.near import near_duplicates, similarity
-from oreline.filters.words import words
 from oreline.records import FateRow, Label, Pair, Query, Reject
 from query_world import digests, pair, query, run_filter
 
@@ -133,51 +129,6 @@ def test_labels_that_conflict_are_settled_in_favour_of_the_positive() -> None:
     ]
     (kept,) = merge_equal(before).kept
     assert kept.pairs == (pair("a", "x"), pair("a", "y", "partial"))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "near"),
-    [
-        ("swim why do sharks", "Why do sharks swim?", True),
-        ("symptoms of gout", "symptoms of acute gout", False),
-        ("東京タワーの高さは何メートルですか", "東京タワーの高さは何メートルですか\uff1f", True),
-        ("東京タワーの高さ", "高さの東京タワー", False),
-        ("?", "!", False),
-    ],
-)
-def test_near_duplicates_have_nearly_the_same_words(one: str, other: str, *, near: bool) -> None:
-    assert (similarity(frozenset(words(one)), frozenset(words(other))) >= 0.9) is near
-
-
-def near_ids(queries: Sequence[Query], pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    judged = [JudgedQuery(each, tuple(own for own in pairs if own.query_id == each.query_id)) for each in queries]
-    return [(each.judged.query.query_id, each.keeper.query.query_id) for each in near_duplicates(judged)]
-
-
-def test_near_duplicates_with_the_same_positives_are_dropped() -> None:
-    queries = [query("a", "sharks swim why"), query("b", "why sharks swim")]
-    assert near_ids(queries, [pair("a", "one"), pair("b", "one")]) == [("d/b", "d/a")]
-
-
-def test_near_duplicates_with_other_positives_or_none_stay() -> None:
-    queries = [query("a", "sharks swim why"), query("b", "why sharks swim"), query("c", "why swim sharks")]
-    assert near_ids(queries, [pair("a", "one"), pair("b", "two")]) == []
-    assert near_ids(queries, []) == []
-
-
-def test_near_duplicates_of_other_splits_instructions_and_datasets_stay() -> None:
-    queries = [
-        query("a", "sharks swim why"),
-        query("b", "why sharks swim", split="test"),
-        query("c", "why swim sharks", instruction="find"),
-    ]
-    assert near_ids(queries, [pair("a", "one"), pair("b", "one"), pair("c", "one")]) == []
-
-
-def test_queries_of_people_are_never_dropped_as_near_duplicates() -> None:
-    people = [query("a", "sharks swim why", "human"), query("b", "why sharks swim", "human")]
-    queries = [*people, query("0", "why swim sharks")]
-    assert near_ids(queries, [pair("a", "one"), pair("b", "one"), pair("0", "one")]) == [("d/0", "d/a")]
 
 
 def test_the_order_of_queries_changes_nothing(tmp_path: Path) -> None:

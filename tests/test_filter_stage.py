@@ -83,7 +83,7 @@ def test_near_duplicates_are_looked_for_after_merging(tmp_path: Path) -> None:
     run_filter(recipe_for(tmp_path), queries, pairs)
     (reject,) = rows_of(tmp_path, "filter", "rejects", Reject)
     assert (reject.row_id, reject.reason, reject.by) == ("d/c", "duplicate_query", "d/a")
-    assert "Jaccard similarity 1.00 of the words with d/a" in reject.detail
+    assert reject.detail == "Jaccard similarity 1.000 of word 1-grams with d/a; cluster of 2 queries kept as d/a"
 
 
 def test_near_duplicates_stay_if_the_recipe_says_so(tmp_path: Path) -> None:

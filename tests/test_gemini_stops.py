@@ -65,13 +65,15 @@ def test_a_budget_stops_with_exit_code_4_and_a_larger_one_pays_only_what_is_miss
     write_recipe(tmp_path, server, ", max_output_tokens: 300")
     told = run(tmp_path, "--set", "llm.budget_tokens=20000", expected=4)
     assert "synthesize stopped: the budget of 20,000 tokens has no room for another request: " in told
-    assert " dollars are spent; everything answered is in the journal; " in told
+    assert " tokens are spent on this output; everything answered is in the journal; " in told
     assert "raise llm.budget_tokens and run again to go on" in told
     assert "Traceback" not in told
     paid = journaled(tmp_path)
     assert 0 < paid == len(server.bodies) < documents_in(tmp_path)
     assert not (tmp_path / "out" / "synthesize" / "manifest.json").exists()
     assert (tmp_path / "out" / "dedup" / "manifest.json").exists()
+    told = run(tmp_path, "--set", "llm.budget_tokens=20000", expected=4)  # what was spent before counts
+    assert len(server.bodies) == paid
     run(tmp_path, "--set", "llm.budget_tokens=2000000", expected=0)
     assert len(server.bodies) == documents_in(tmp_path)
     assert max(server.calls.values()) == 1

@@ -1,6 +1,7 @@
 """The journal on disk: what is appended is read again, whatever else lies there."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -68,6 +69,15 @@ def test_torn_foreign_and_stray_files_are_named_and_passed_over(
         assert name in caplog.text
     assert ".tmp" not in caplog.text
     assert torn.exists()
+
+
+def test_what_an_older_segment_lacks_is_null_and_its_answers_are_kept(tmp_path: Path) -> None:
+    kept = answer("00" + KEYS[0][2:])
+    [path] = journal.append(str(tmp_path), [kept])
+    older = pq.read_table(path).drop_columns(["dollars", "logprobs", "latency"])
+    Path(path).unlink()
+    pq.write_table(older, Path(path).with_name("0" * 32 + ".parquet"))
+    assert journal.read_lane(str(tmp_path), 0) == {kept.request_key: {0: replace(kept, latency=None)}}
 
 
 def test_a_segment_in_the_wrong_lane_gives_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,8 @@ from gemini_writer import Writer
 from oreline import prompting
 from oreline.errors import CallError
 from oreline.llm.attempts import Ask, Settled, weigh
-from oreline.llm.gemini import failure_kind, reply_of, retry_delay
+from oreline.llm.providers.gemini_messages import reply_of
+from oreline.llm.providers.google_errors import failure_kind, retry_delay
 from oreline.llm.requests import Answer, AnswerStatus, Request, request_for
 from oreline.prompting import Rendered
 from oreline.recipe.settings import Llm

@@ -31,6 +31,15 @@ def test_a_model_elsewhere_takes_no_address_and_no_other_takes_the_first_ones_pr
     assert third.price is None
 
 
+def test_a_level_of_thinking_takes_the_place_of_a_budget_that_would_be_inherited() -> None:
+    llm = section({"model": "second", "thinking_level": "low"}, {"model": "third"}, thinking_budget=0)
+    assert [(each.thinking_budget, each.thinking_level) for each in llm.members()] == [
+        (0, None),
+        (None, "low"),
+        (0, None),
+    ]
+
+
 def test_a_section_with_further_models_stays_as_it_is_when_it_is_written_out_and_read_again() -> None:
     llm = section({"model": "second"}, temperature=0.1)
     assert Llm.model_validate(llm.model_dump()) == llm

@@ -8,7 +8,7 @@ import pytest
 
 from oreline.heartbeat import Heartbeat, read_heartbeats
 from oreline.job import Job
-from oreline.progress import ProgressLine, duration, progress_text
+from oreline.progress import ProgressLine, Purse, duration, progress_text
 
 from house import recipe_for
 
@@ -27,12 +27,41 @@ class Terminal(io.StringIO):
 
 
 def test_a_line_states_count_rate_and_time_left() -> None:
-    text = progress_text("mine", Counter({"units": 500, "tokens": 12_000}), 2_000, 10.0)
+    text = progress_text("mine", Counter({"units": 500, "tokens": 12_000}), 2_000, 50.0)
     assert text == "mine: 500 of 2,000, 50/s, about 30 s left, 12,000 tokens"
 
 
 def test_without_a_total_no_end_is_promised() -> None:
-    assert progress_text("ingest", Counter({"units": 30}), None, 60.0) == "ingest: 30, 0.5/s"
+    assert progress_text("ingest", Counter({"units": 30}), None, 0.5) == "ingest: 30, 0.5/s"
+
+
+def test_where_a_model_is_asked_requests_tokens_and_money_are_told() -> None:
+    purse = Purse(5.0, None, 0.25, 200_000)
+    counts = Counter({"rendered": 5_000})
+    assert progress_text("judge", counts, 40, 0.0, purse) == (
+        "judge: 5,000 requests to make, 200,000 tokens, 0.25 of 5.00 dollars spent"
+    )
+    counts.update(requests=1_234, tokens=1_000_000, microdollars=180_400)
+    assert progress_text("judge", counts, 40, 310.0, purse) == (
+        "judge: 1,234 of 5,000, 310/s, about 12 s left, 1.2 M tokens, 0.43 of 5.00 dollars"
+    )
+    assert Purse(None, 2_000_000).text(counts) == "1.0 M of 2.0 M tokens, 0.18 dollars"
+    assert Purse(None, 2_000_000).text(Counter(tokens=5)) == "5 of 2.0 M tokens"
+
+
+def test_a_rate_is_that_of_the_last_half_minute() -> None:
+    stream, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream, "judge", None, clock, Purse())
+    for clock.now, done in ((1.0, 9_000), (20.0, 9_000), (40.0, 9_200), (60.0, 9_400)):
+        line.draw(Counter({"rendered": 10_000, "requests": done}))
+    assert stream.getvalue().splitlines()[-1].startswith("judge: 9,400 of 10,000, 10/s, about 1 min 00 s left, ")
+
+
+def test_a_disk_that_takes_no_progress_stops_no_stage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "_progress").write_text("a file where a folder should be")
+    with caplog.at_level("WARNING"):
+        Heartbeat(Job(str(tmp_path), "mine", recipe_for(tmp_path), {})).add(1)
+    assert "no progress is shown" in caplog.text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5.4, "5 s"), (200, "3 min 20 s"), (7_500, "2 h 05 min")])

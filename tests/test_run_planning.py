@@ -8,11 +8,8 @@ from oreline.errors import CallError, PreflightError
 from oreline.planning import chosen_stages, plan_stages
 from oreline.preflight import check
 from oreline.recipe.loading import recipe_from
-from oreline.reports.plan import calls_of, calls_text
 from oreline.running import run
 from oreline.stages.catalog import STAGES
-
-LLM = {"provider": "gemini", "model": "gemini-3.5-flash-lite"}
 
 
 @pytest.fixture
@@ -56,22 +53,6 @@ def test_operational_keys_change_no_fingerprint(recipe: dict[str, object]) -> No
     run(recipe)
     plan = statuses({**recipe, "beam": {"workers": 2}, "cache": f"{recipe['output']}-cache"})
     assert set(plan.values()) == {"finished", "skipped"}
-
-
-def test_calls_are_counted_where_the_inputs_are_there(
-    recipe: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GEMINI_API_KEY", "a-key")
-    run(recipe, until="dedup")
-    loaded = recipe_from({**recipe, "llm": LLM})
-    calls = calls_of(loaded.recipe, check(loaded))
-    assert [(each.stage, each.number) for each in calls] == [("synthesize", 3), ("filter", None)]
-    assert "synthesize: calls to a model: at most 3" in calls_text(calls)
-
-
-def test_without_a_model_nobody_is_called(recipe: dict[str, object]) -> None:
-    made = recipe_from(recipe).recipe
-    assert calls_text(calls_of(made, plan_stages(made))) == "No model would be called."
 
 
 def test_all_problems_are_told_at_once(

@@ -123,7 +123,7 @@ def test_a_journal_is_counted_by_prompt_and_model(tmp_path: Path) -> None:
     text = text_of(tmp_path / "journal", width=200)
     assert "5 segments, 5 answers" in text
     assert "not a whole segment" in text
-    lines = {str(line["status"]): line for line in json_of(tmp_path / "journal")}
+    lines = {str(line.get("status")): line for line in json_of(tmp_path / "journal")}
     assert (lines["ok"]["answers"], lines["ok"]["output_tokens"], lines["refused"]["answers"]) == (4, 28, 1)
 
 

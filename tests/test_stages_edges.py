@@ -9,7 +9,7 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from oreline.commit import Pending
 from oreline.fingerprint import inputs_of
 from oreline.job import Job
-from oreline.stages.catalog import STAGES, Stage
+from oreline.stages.catalog import BY_NAME, STAGES, Stage
 from oreline.stages.transforms import transform
 from oreline.stages.wiring import Commit
 
@@ -19,8 +19,19 @@ PICKLES = (b"FastPrimitivesCoder", b"PickleCoder", b"DillCoder")
 LLM = {"provider": "gemini", "model": "test-model"}
 
 
-def graph_of(stage: Stage, folder: Path) -> beam_runner_api_pb2.Pipeline:
-    recipe = recipe_for(folder, llm=LLM)
+BRANCHES: dict[str, object] = {
+    "filter": {
+        "near_queries": {"positives": "union"},
+        "near_pairs": {},
+        "caps": {"per_document": 1, "choose": "rating"},
+    },
+    "select": {"near_queries": {}},
+}
+"""Settings that add steps to a graph."""
+
+
+def graph_of(stage: Stage, folder: Path, **sections: object) -> beam_runner_api_pb2.Pipeline:
+    recipe = recipe_for(folder, llm=LLM, **sections)
     for source in set(inputs_of(recipe, stage).values()):
         finish(recipe, source, {})
     job = Job(str(folder), stage.name, recipe, inputs_of(recipe, stage))
@@ -51,6 +62,11 @@ def test_no_edge_of_a_stage_is_pickled(stage: Stage, tmp_path: Path) -> None:
     inside = ("RunInference", "Impulse")
     found = [edge for edge in pickled_edges(graph_of(stage, tmp_path)) if not any(name in edge for name in inside)]
     assert found == []
+
+
+@pytest.mark.parametrize("stage", ["filter", "select"])
+def test_no_edge_of_an_optional_step_is_pickled(stage: str, tmp_path: Path) -> None:
+    assert pickled_edges(graph_of(BY_NAME[stage], tmp_path, **BRANCHES)) == []
 
 
 def test_a_pickled_edge_is_found() -> None:

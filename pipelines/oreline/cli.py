@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -206,33 +207,43 @@ def init(path: str | None, *, demo: bool, prompts: str | None, target: str, forc
 @oreline.command()
 @_recipe_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--offline", is_flag=True, help="Estimate tokens instead of having the provider count some, for nothing.")
 def plan(
+    *,
     recipe: str,
     only: str | None,
     until: str | None,
     overrides: tuple[str, ...],
     adopt_from: str | None,
-    *,
     as_json: bool,
+    offline: bool,
 ) -> None:
-    """Show what a run would do. Spends nothing.
+    """Show what a run would do and cost. Spends nothing.
 
-    Stage by stage: what runs, what is there already and why, and how many calls a model would get.
+    Stage by stage: what runs, what is there already and why; calls to models, tokens, dollars and time, with ranges.
+    A key is not needed; with one, the provider counts the tokens of some prompts, which is free.
     """
     from oreline.recipe.loading import load_recipe
 
     loaded = load_recipe(recipe, overrides)  # before Beam is imported: a wrong recipe is told at once
     from oreline.adoption import with_old_cache
-    from oreline.preflight import check
-    from oreline.reports.plan import calls_of, calls_text, plan_json, plan_table
+    from oreline.forecast.counters import at_the_provider, nowhere
+    from oreline.forecast.telling import Telling
+    from oreline.forecast.whole import forecast
+    from oreline.preflight import check, dedup_told
+    from oreline.reports.plan import plan_json, plan_report
 
     loaded = with_old_cache(loaded, adopt_from)
-    planned = check(loaded, only=only, until=until, adopt_from=adopt_from)
-    calls = calls_of(loaded.recipe, planned)
+    planned = check(loaded, only=only, until=until, adopt_from=adopt_from, access=False)
+    counter = nowhere if offline else at_the_provider
+    telling = Telling(sys.stderr, time.monotonic)
+    costs = forecast(loaded.recipe, planned, adopt_from=adopt_from, counter=counter, progress=telling)
     if as_json:
-        click.echo(json.dumps(plan_json(planned, calls), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(plan_json(planned, costs), ensure_ascii=False, indent=2))
         return
-    _print_report([plan_table(planned), calls_text(calls)])
+    _print_report(plan_report(planned, costs))
+    for told in dedup_told(loaded.recipe, planned):
+        click.echo(told)
 
 
 @oreline.command(epilog=_RUN_EPILOG)
@@ -286,14 +297,17 @@ def run(
 @click.argument("path", type=click.Path())
 @click.option("--rejects", is_flag=True, help="What was dropped, and why.")
 @click.option("--clusters", is_flag=True, help="Duplicates with the document that was kept.")
+@click.option("--contamination", is_flag=True, help="What training rows and benchmarks have in common.")
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Rows shown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row.")
 @_verbose
-def show(path: str, *, rejects: bool, clusters: bool, limit: int, as_json: bool) -> None:
+def show(path: str, *, rejects: bool, clusters: bool, contamination: bool, limit: int, as_json: bool) -> None:
     """Show any table, stage, output or journal in the terminal."""
     from oreline.reports.show import show as show_path
 
-    _print_report(show_path(path, rejects=rejects, clusters=clusters, limit=limit, as_json=as_json))
+    _print_report(
+        show_path(path, rejects=rejects, clusters=clusters, contamination=contamination, limit=limit, as_json=as_json)
+    )
 
 
 @oreline.command()

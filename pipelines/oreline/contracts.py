@@ -43,16 +43,17 @@ def contracts() -> dict[str, Json]:
 
 
 def recipe_schema() -> dict[str, Json]:
-    """Returns the JSON Schema of a recipe as it is written: a bare path in `sources` is a source too.
+    """Returns the JSON Schema of a recipe as it is written: a bare path is a source, or a benchmark, too.
 
     `operational: true` marks keys that cannot change what comes out and so enter no fingerprint.
     """
     schema = _object(Recipe)
+    sections = cast("dict[str, dict[str, dict[str, dict[str, Json]]]]", schema["$defs"])
     properties = cast("dict[str, dict[str, Json]]", schema["properties"])
-    sources = properties["sources"]
-    sources["items"] = {
-        "anyOf": [{"type": "string", "description": "A path, short for {path: ...}."}, sources["items"]]
-    }
+    for listed in (properties["sources"], sections["Decontaminate"]["properties"]["against"]):
+        listed["items"] = {
+            "anyOf": [{"type": "string", "description": "A path, short for {path: ...}."}, listed["items"]]
+        }
     return {"$schema": _DIALECT, **schema, "examples": _EXAMPLES}
 
 

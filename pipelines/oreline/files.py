@@ -58,8 +58,13 @@ def read_bytes(path: str) -> bytes:
 def write_atomically(path: str, contents: bytes) -> None:
     """Replaces a file whole: a reader sees the old contents or the new ones, never a part."""
     temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-    with open_write(temporary) as file:
-        file.write(contents)
+    try:
+        with open_write(temporary) as file:
+            file.write(contents)
+    except OSError:
+        with suppress(OSError):  # a disk that is full is not to be filled with halves
+            delete(temporary)
+        raise
     if is_local(path):
         os.replace(temporary, path)
     else:

@@ -1,12 +1,13 @@
 """Fingerprints: whether a stage's output is there already. Equal ingredients, equal fingerprint, nothing to do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import cast
 
 from oreline.commit import Pending
 from oreline.errors import BrokenTable
+from oreline.files import FileInfo
 from oreline.ids import Json, sha256_json
 from oreline.judging.answers import LISTWISE_INPUTS, RATER_INPUTS, ListwiseAnswer, RaterAnswer
 from oreline.prompting.prompt import Prompt, load
@@ -42,6 +43,7 @@ def pending(
         "keys": stage.keys(recipe),
         "inputs": _input_digests(recipe, stage, adopted),
         **_outside_ingredients(recipe, stage),
+        **_benchmark_ingredients(recipe, stage),
     }
     return Pending(sha256_json(ingredients), ingredients, written)
 
@@ -81,6 +83,10 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
     """Returns what a stage depends on besides its keys and inputs: source files, prompts, encoder, prefixes."""
     if stage.name == "ingest":
         return {"sources": [_listing(source) for source in recipe.sources]}
+    if stage.name == "dedup" and recipe.dedup.against:
+        from oreline.minhash.remembered import known_digests
+
+        return {"against": known_digests(recipe)}
     if stage.name == "embed":
         from oreline.encoders.identity import identity
         from oreline.encoders.prefixes import prefixes_of
@@ -96,11 +102,24 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
     return {"prompts": cast("Json", prompts)} if prompts else {}
 
 
+def _benchmark_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
+    """Returns what dedup and filter depend on where rows are compared with benchmarks: the benchmarks' files."""
+    if stage.name not in ("dedup", "filter") or not recipe.decontaminate.against:
+        return {}
+    from oreline.decontamination.layout import listing
+
+    return {"benchmarks": _files(listing(recipe.decontaminate))}
+
+
 def _listing(source: Source) -> Json:
-    """Returns the number of a source's files and the hash of their paths, sizes and times: a manifest names no path."""
+    """Returns the number of a source's files and their hash."""
     from oreline.sources.discovery import source_files
 
-    found = source_files(source)
+    return _files(source_files(source))
+
+
+def _files(found: Sequence[FileInfo]) -> Json:
+    """Returns the number of files and the hash of their paths, sizes and times: a manifest names no path."""
     return {"files": len(found), "sha256": sha256_json([[each.path, each.size, str(each.modified)] for each in found])}
 
 

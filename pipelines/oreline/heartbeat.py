@@ -1,6 +1,7 @@
 """Heartbeats: how workers say what they have done, on every runner alike; the driver draws progress from them."""
 
 import json
+import logging
 import time
 import uuid
 from collections import Counter
@@ -10,6 +11,8 @@ from oreline import files
 from oreline.job import Job
 
 EVERY_SECONDS = 1.0
+
+_LOG = logging.getLogger(__name__)
 
 
 class Heartbeat:
@@ -31,9 +34,12 @@ class Heartbeat:
             self.flush()
 
     def flush(self) -> None:
-        """Writes the counts now."""
+        """Writes the counts now; a disk that does not take them is named in the log."""
         self._written = self._clock()
-        files.write_atomically(self._path, json.dumps(self._counts).encode())
+        try:
+            files.write_atomically(self._path, json.dumps(self._counts).encode())
+        except OSError as error:  # no reason to lose a stage's work: who writes its rows will say what is wrong
+            _LOG.warning("no progress is shown: %s cannot be written (%s)", self._path, error)
 
 
 def read_heartbeats(output: str, stage: str) -> Counter[str]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from oreline import files
-from oreline.errors import LockedError
+from oreline.errors import LockedError, StageFailed
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 120.0
@@ -32,6 +32,15 @@ def hold(folder: str) -> Iterator[None]:
     else:
         with _hold_remote(folder):
             yield
+
+
+def check_held(folder: str) -> None:
+    """Raises StageFailed if a folder that this process holds the lock of has vanished, with all that was in it."""
+    if not files.exists(files.join(folder, "_lock")):
+        raise StageFailed(
+            f"{folder} is gone: it was deleted or moved while the run used it; put it back and run the same command to "
+            "go on, or run it without, and what was in it is made and paid for anew"
+        )
 
 
 @contextmanager

@@ -23,11 +23,13 @@ def check(
     until: str | None = None,
     adopt_from: str | None = None,
     beam_options: Sequence[str] = (),
+    access: bool = True,
 ) -> list[Planned]:
     """Returns the plan of a run if nothing stands in its way.
 
     Raises PreflightError with every problem found: the recipe's own contradictions, sources, prompts, extras, keys,
-    budgets, the encoder, the output. Nothing is written but a file that shows that the output can be.
+    budgets, the encoder, the output. Nothing is written but a file that shows that the output can be. Without `access`
+    no model's key or credentials are asked for.
     """
     recipe = loaded.recipe
     contradictions = check_recipe(loaded)
@@ -35,16 +37,17 @@ def check(
     problems.extend(list(_beam_problems(recipe, beam_options)))
     problems.extend(list(_source_problems(recipe)))
     problems.extend(list(_dedup_problems(recipe)))
+    problems.extend(list(_benchmark_problems(recipe)))
     problems.extend(list(_output_problems(recipe, adopt_from)))
     problems.extend(_encoder_problems(recipe, only, until))
     plan: list[Planned] = []
     if problems and not contradictions and adopt_from is None:
         # Nothing can be planned yet, but stages that were never run will run: what they need is said at once.
-        problems.extend(list(_llm_problems(recipe, _never_run(recipe, only, until))))
+        problems.extend(list(_llm_problems(recipe, _never_run(recipe, only, until), access=access)))
     if not problems:
         try:
             plan = plan_stages(recipe, only=only, until=until, adopt_from=adopt_from)
-            problems.extend(list(_llm_problems(recipe, plan)))
+            problems.extend(list(_llm_problems(recipe, plan, access=access)))
         except OrelineError as error:
             problems.append(str(error))
     if problems:
@@ -90,6 +93,12 @@ def _source_problems(recipe: Recipe) -> Iterator[str]:
 
     for source in recipe.sources:
         yield from _told(lambda source=source: readable(source))  # type: ignore[misc]  # bound now, not later
+
+
+def _benchmark_problems(recipe: Recipe) -> Iterator[str]:
+    from oreline.decontamination.layout import problems
+
+    yield from problems(recipe.decontaminate)
 
 
 def _output_problems(recipe: Recipe, adopt_from: str | None) -> Iterator[str]:
@@ -142,7 +151,7 @@ def _of_another_recipe(recipe: Recipe, stored: str) -> Iterator[str]:
 
 def _holds_foreign_files(output: str) -> bool:
     # The last two are what a run that was killed at its very start leaves.
-    ours = ("_lock", "run.log", "_progress", "_cache", ".oreline-", "recipe.yaml.")
+    ours = ("_lock", "_id", "run.log", "_progress", "_cache", ".oreline-", "recipe.yaml.")
     prefix = len(output.rstrip("/")) + 1
     return any(not found.path[prefix:].startswith(ours) for found in files.walk(output))
 
@@ -171,28 +180,52 @@ def models_called(recipe: Recipe, plan: Sequence[Planned]) -> dict[Llm, list[str
 
 
 def models_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
-    """Yields a line per model that a run may call: which one, for what, whose key, and what it may spend."""
+    """Yields a line per section of models that a run may call: which ones, for what, whose key, what they may spend."""
     from oreline.llm.budget import effective_budget
-    from oreline.llm.opening import key_variable
+    from oreline.llm.opening import access_told
+    from oreline.llm.prices import price_of, retirements
+    from oreline.llm.providers.capabilities import unheeded
 
     for llm, stages in models_called(recipe, plan).items():
         limit = effective_budget(llm)
         default = " (the default; set llm.budget_usd)" if llm.budget_usd is None and llm.budget_tokens is None else ""
-        told = f"{llm.provider} {llm.model} for {', '.join(stages)}"
-        yield f"{told}: key from {key_variable(llm)}, budget {limit}{default}"
+        members = llm.members()
+        models = " and ".join(f"{each.provider} {each.model}" for each in members)
+        prices = " and ".join(dict.fromkeys(str(price_of(each) or "price not known") for each in members))
+        access = "; ".join(dict.fromkeys(access_told(each) for each in members))
+        yield f"{models} for {', '.join(stages)}: {access}, {prices}, budget {limit}{default}"
+        yield from (f"warning: {sentence}" for sentence in retirements(members))
+        yield from (f"warning: {sentence}" for each in members for sentence in unheeded(each))
 
 
-def _llm_problems(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+def _llm_problems(recipe: Recipe, plan: Sequence[Planned], *, access: bool) -> Iterator[str]:
     from oreline.llm.opening import problems
 
     for llm, stages in models_called(recipe, plan).items():
         for stage in stages:
             yield from _told(lambda stage=stage: prompts_of(recipe, stage))  # type: ignore[misc]  # bound now
-        yield from problems(llm)
+        yield from problems(llm, access=access)
+
+
+def dedup_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+    """Yields what dedup compares and finds, by its S-curve, if it may run; warnings if it, or filter, finds little."""
+    from oreline.filters.sketches import told
+    from oreline.minhash.parameters import Parameters
+
+    running = {planned.stage.name for planned in plan if planned.status in ("run", "depends")}
+    if "dedup" in running:
+        yield from Parameters.of(recipe.dedup).told()
+    if "filter" in running:
+        yield from told(recipe.filter)
 
 
 def _dedup_problems(recipe: Recipe) -> Iterator[str]:
-    from oreline.minhash.parameters import problems
+    from oreline.minhash.parameters import Parameters, problems
+    from oreline.minhash.remembered import known_problems
 
-    if recipe.dedup.enabled:
-        yield from problems(recipe.dedup)
+    if not recipe.dedup.enabled:
+        return
+    found = problems(recipe.dedup)
+    yield from found
+    if not found and recipe.dedup.against:
+        yield from known_problems(recipe, Parameters.of(recipe.dedup))

@@ -13,6 +13,8 @@ REASONS: dict[str, str] = {
     # dedup
     "exact_duplicate": "title and text equal another document's after normalisation",
     "near_duplicate": "word n-grams overlap another document's by the threshold or more",
+    # dedup, filter
+    "contaminated": "the row matches a benchmark of decontaminate.against",
     # synthesize, filter, judge
     "refused": "the model refused to answer",
     "blocked": "the provider blocked prompt or answer",
@@ -25,7 +27,10 @@ REASONS: dict[str, str] = {
     "other_language": "the query is in another language or script than its document",
     "repeated_characters": "one character or word makes up most of the query",
     "verbatim_copy": "the query is copied from its document",
-    "duplicate_query": "the query is a near-duplicate of another with the same positives",
+    "duplicate_query": "the query is a near-duplicate of another (filter.near_queries)",
+    "duplicate_pair": "query and positive are near-duplicates of another pair (filter.near_pairs)",
+    "over_document_cap": "the document has more positive pairs than filter.caps.per_document",
+    "over_paragraph_cap": "the text has more positive pairs than filter.caps.per_paragraph",
     "in_other_split": "an equal query stands in an evaluation split",
     "low_rate": "the rater found that nobody would type this",
     # embed
@@ -36,6 +41,7 @@ REASONS: dict[str, str] = {
     "failed_round_trip": "the query's own encoder does not find its positive again",
     "low_grade": "the judge graded the positive too low",
     "no_relevant_passage": "the judge found no relevant document",
+    "near_query": "the query's vector is nearly that of a query whose row stays (select.near_queries)",
     "short_row": "fewer negatives than asked for, and select.shortage is drop",
     # export
     "format_cannot_hold": "the trainer's format has no place for the row",

@@ -25,6 +25,8 @@ Label = Literal["positive", "partial", "negative"]
 PairSource = Literal["human", "seed", "generated", "class", "relabel"]
 Side = Literal["document", "query"]
 Fate = Literal["merged", "passed_over", "dropped"]
+BenchmarkRole = Literal["query", "relevant", "other", "text"]
+BenchmarkMatch = Literal["exact", "contains", "contained", "near"]
 Shortage = Literal["corpus", "spare", "judged"]
 
 
@@ -236,6 +238,47 @@ class Reject:
     payload: str | None = column("The row itself, as text, cut at 10,000 characters.")
 
 
+@dataclass(frozen=True)
+class Contamination:
+    """One match of a training row with a text of a benchmark."""
+
+    row_id: str = column("The training document or query.", required=True)
+    table: Literal["documents", "queries"] = column("The table that it stands in.", required=True)
+    benchmark: str = column("Name of the benchmark.", required=True)
+    test_row: str = column("The text in the benchmark: `queries/<id>`, `corpus/<id>`, `<file>:<line>`.", required=True)
+    role: BenchmarkRole = column(
+        "A test query, a document relevant in the qrels, another document, or a text that is query and document.",
+        required=True,
+    )
+    match: BenchmarkMatch = column(
+        "The training row equals the test text, contains it, is contained in it, or is nearly the same.", required=True
+    )
+    share: float = column(
+        "Share of the shorter text's words in shared runs, 0 to 1; Jaccard similarity for `near`.", required=True
+    )
+    dropped: bool = column("Whether the training row was dropped for a match; else it is only reported.", required=True)
+    text: str = column("The training row's text, cut.", required=True)
+    test_text: str = column("The test text, cut.", required=True)
+    equal_rows: int = column("Rows of the benchmark that have this text and role.", required=True)
+    task: str | None = column("The benchmark's MTEB task.")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What dedup remembers of a document, kept or dropped, so that a later corpus can be compared with it."""
+
+    doc_id: str = column("The document.", required=True)
+    dataset: str = column("Its dataset.", required=True)
+    content: Content = column("What normalisation may ignore.", required=True)
+    content_hash: str = column("sha256 of the normalised title and text.", required=True)
+    cluster: str | None = column("Smallest doc_id of its cluster, known documents included; null if it is alone.")
+    keeper: str | None = column("The document that it was dropped for; null if it was kept.")
+    signature: bytes | None = column("MinHash values, uint32 little-endian; null for a text shorter than a shingle.")
+    shingles: bytes | None = column(
+        "Sorted distinct hashes of its n-grams, uint32 little-endian; null unless dedup.remember is shingles."
+    )
+
+
 ROW_TYPES: dict[str, type] = {
     "documents": Document,
     "queries": Query,
@@ -244,8 +287,10 @@ ROW_TYPES: dict[str, type] = {
     "candidates": Candidate,
     "judgements": Judgement,
     "triples": Triple,
+    "signatures": Signature,
     "fates": FateRow,
     "rejects": Reject,
+    "contamination": Contamination,
 }
 """Every table's row type, by the name that it has in recipes, folders and code."""
 
@@ -257,7 +302,9 @@ ID_COLUMN: dict[str, str] = {
     "candidates": "query_id",
     "judgements": "query_id",
     "triples": "query_id",
+    "signatures": "doc_id",
     "fates": "unit_id",
     "rejects": "row_id",
+    "contamination": "row_id",
 }
 """The column whose hashes a part sums up, so that books can be balanced."""

@@ -1,8 +1,6 @@
 """Runs one stage's pipeline, here or on Dataflow: options, workers, a thread of its own."""
 
 import os
-import shlex
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,60 +12,78 @@ from apache_beam.runners.runner import PipelineRunner, PipelineState
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from oreline.commit import Pending, outcome_path
+from oreline.errors import StageFailed
 from oreline.files import delete, is_local, join
 from oreline.job import Job
 from oreline.recipe.settings import Recipe
-from oreline.stages.catalog import Stage, stage_workers
+from oreline.stages.catalog import BY_NAME, Stage, stage_workers
 from oreline.stages.transforms import transform
 from oreline.stages.wiring import Commit
+from oreline.workers import Workers, watched
+
+_LOOK_SECONDS = 0.5
 
 
 def beam_arguments(recipe: Recipe, stage: str, extra: Sequence[str] = ()) -> list[str]:
     """Returns the Beam options of a stage as on a command line: the recipe's, the stage's, then `extra`."""
     workers = stage_workers(recipe, stage)
     local = [f"--direct_num_workers={workers}"] if recipe.beam.runner == "local" else []
+    if local and workers > 1 and BY_NAME[stage].threads:
+        local.append("--direct_running_mode=multi_threading")
     own = recipe.beam.stages.get(stage)
     return [*local, *recipe.beam.options, *(own.options if own else []), *extra]
 
 
-def runner_of(recipe: Recipe, stage: str) -> PipelineRunner | str:
+def runner_of(recipe: Recipe, workers: Workers | None = None) -> PipelineRunner | str:
     """Returns the runner: FnApiRunner by name here, as `DirectRunner` would try to download a binary first.
 
-    One worker runs in this process, as a second one would only cost its start; several run in processes of their own.
+    One worker runs in this process, as a second one would only cost its start; several, which are given, run in
+    processes of their own. Threads of this process are Beam's affair (`beam_arguments`).
     """
     if recipe.beam.runner != "local":
         return "DataflowRunner"
-    if stage_workers(recipe, stage) == 1:
+    if workers is None:
         return FnApiRunner()
-    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(_worker_command(recipe, stage)))
-
-
-def _worker_command(recipe: Recipe, stage: str) -> str:
-    """Returns the shell command that starts a worker process.
-
-    Beam's own would end at Ctrl-C, which reaches the whole process group but is the driver's to handle, and would log
-    to the terminal what the driver's log has too.
-    """
-    log = os.devnull
-    if is_local(recipe.output):
-        log = os.path.abspath(join(recipe.output, "_progress", f"{stage}.workers.log"))
-        os.makedirs(os.path.dirname(log), exist_ok=True)
-    python = shlex.quote(sys.executable)
-    return f"trap '' INT; exec {python} -m apache_beam.runners.worker.sdk_worker_main 2>>{shlex.quote(log)}"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(workers.command()))
 
 
 def run_pipeline(job: Job, stage: Stage, pending: Pending, extra: Sequence[str] = ()) -> str:
     """Runs a stage's job to its end and returns Beam's last state, `DONE` if all went well.
 
-    Afterwards the stage has a new manifest, or an outcome (see `commit`). Exceptions in workers come as RuntimeError.
+    Afterwards the stage has a new manifest, or an outcome (see `commit`). Exceptions in workers come as RuntimeError;
+    a worker process that dies as StageFailed.
     """
     delete(outcome_path(job.output, stage.name))
     options = PipelineOptions(beam_arguments(job.recipe, stage.name, extra))
-    pipeline = beam.Pipeline(runner=runner_of(job.recipe, stage.name), options=options)
-    reports = pipeline | stage.name.capitalize() >> transform(stage.name, job)
-    _ = reports | "Commit" >> Commit(job, stage, pending)
-    result = pipeline.run()
-    return str(result.wait_until_finish() or PipelineState.DONE)
+
+    def run(workers: Workers | None) -> str:
+        pipeline = beam.Pipeline(runner=runner_of(job.recipe, workers), options=options)
+        reports = pipeline | stage.name.capitalize() >> transform(stage.name, job)
+        _ = reports | "Commit" >> Commit(job, stage, pending)
+        result = pipeline.run()
+        return str(result.wait_until_finish() or PipelineState.DONE)
+
+    return in_processes(job.recipe, stage.name, run)
+
+
+def in_processes(recipe: Recipe, stage: str, run: Callable[[Workers | None], str]) -> str:
+    """Runs a pipeline, with its stage's worker processes if there are several here, and returns Beam's last state.
+
+    Raises StageFailed if one of them dies.
+    """
+    if recipe.beam.runner != "local" or stage_workers(recipe, stage) == 1 or BY_NAME[stage].threads:
+        return run(None)
+    remote = not is_local(recipe.output)
+    log = os.devnull if remote else os.path.abspath(join(recipe.output, "_progress", f"{stage}.workers.log"))
+    with watched(log) as workers:
+        running = Running(lambda: run(workers)).start()
+        while not running.wait(_LOOK_SECONDS):
+            workers.check()
+        if running.error is not None and (died := workers.told()) is not None:
+            raise StageFailed(f"{stage} failed: {died}") from running.error
+    if running.error is not None:
+        raise running.error
+    return running.state or PipelineState.UNKNOWN
 
 
 @dataclass

@@ -9,30 +9,32 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from oreline import files
 from oreline.adoption import adopt, with_old_cache
 from oreline.commit import Pending, read_outcome, sweep
+from oreline.disks import disk_fault
 from oreline.errors import BrokenTable, CallError, Interrupted, NoTriples, OrelineError, StageFailed, Stopped
 from oreline.exporters.sweeping import sweep_train
 from oreline.fingerprint import finished, inputs_of, pending
 from oreline.heartbeat import read_heartbeats
 from oreline.job import Job
-from oreline.lock import hold
+from oreline.llm.journal.compaction import settle
+from oreline.llm.ownership import output_id
+from oreline.llm.spending import Spending, purse, spent
+from oreline.lock import check_held, hold
+from oreline.logs import log_file
 from oreline.planning import chosen_stages, units_of
-from oreline.preflight import check, models_told
+from oreline.preflight import check, dedup_told, models_told
 from oreline.progress import LINE_SECONDS, ProgressLine, duration
 from oreline.recipe.loading import dump_recipe, load_recipe, recipe_from
 from oreline.recipe.settings import Recipe
-from oreline.stages.catalog import STAGES, Stage
+from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest, whole_manifest
 
 LOG = logging.getLogger("oreline")
-
-_TALKATIVE = ("httpx", "httpx2", "google_genai.models", "apache_beam.typehints.native_type_compatibility")
-"""Loggers that write a line per call to a model or per type hint: a log that nobody can read."""
 
 _BEAM_SAYS = re.compile(r"^oreline\.[\w.]+: |\s*\[while running '[^']*'\]$")
 """What stands around the message of one of our errors in a worker's traceback."""
@@ -53,10 +55,11 @@ class StageResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did, stage by stage in order."""
+    """What a run did, stage by stage in order, and what its output has spent on models by now."""
 
     output: str
     stages: tuple[StageResult, ...]
+    spent: Spending = field(default_factory=Spending)
 
     @property
     def triples(self) -> int | None:
@@ -95,10 +98,13 @@ def run(
         for folder in _locked(made, adopt_from):
             held.enter_context(hold(folder))
         held.enter_context(log_file(made.output, verbose=verbose))
-        held.enter_context(_endings_logged())
+        held.enter_context(_endings_logged(made))
         _prepare(made)
+        for told in dedup_told(made, plan):
+            _say(told)
         session = _Session(made, adopt_from, tuple(beam_options))
-        result = RunResult(made.output, tuple(session.run_all(only, until)))
+        stages = tuple(session.run_all(only, until))
+        result = RunResult(made.output, stages, spent(made.output, made.cache_folder))
         if result.triples == 0:
             raise NoTriples(_no_triples(result))
     return result
@@ -129,6 +135,8 @@ class _Session:
                 yield self._one(stage)
 
     def _one(self, stage: Stage) -> StageResult:
+        for folder in (self.recipe.output, self.recipe.cache_folder):
+            check_held(folder)
         self._check_inputs(stage)
         now = pending(self.recipe, stage, _timestamp())
         manifest, cause = finished(self.recipe, stage, now)
@@ -178,7 +186,9 @@ def execute(job: Job, stage: Stage, now: Pending, beam_options: Sequence[str]) -
     """
     files.delete(files.join(job.output, "_progress", stage.name))
     tidy(job.output, stage)
-    line = ProgressLine(sys.stderr, stage.name, units_of(job.recipe, stage), time.monotonic)
+    llm = model_of(job.recipe, stage.name)
+    money = purse(job.output, job.recipe.cache_folder, llm) if llm is not None else None
+    line = ProgressLine(sys.stderr, stage.name, units_of(job.recipe, stage), time.monotonic, money)
     try:
         _watch(job, stage, now, beam_options, line)
         manifest = settled(job.output, stage, now)
@@ -246,18 +256,30 @@ def _locked(recipe: Recipe, adopt_from: str | None) -> list[str]:
 
 def _prepare(recipe: Recipe) -> None:
     files.delete(files.join(recipe.output, "_progress", "stop"))
+    output_id(recipe.output)
+    settle(recipe.cache_folder)
     files.write_atomically(files.join(recipe.output, "recipe.yaml"), dump_recipe(recipe).encode())
 
 
 def _failure(job: Job, error: BaseException) -> OrelineError:
     """Turns what came out of a worker into one sentence; the whole traceback goes to run.log."""
     LOG.error("%s failed\n%s", job.stage, "".join(traceback.format_exception(error)))
+    if (fault := disk_fault(str(error))) is not None:
+        return StageFailed(f"{job.stage} failed: {_disk_message(job.recipe, fault)}")
     if isinstance(error, OrelineError) and not _BEAM_SAYS.search(str(error)):
         return error
     told = [text for text in str(error).splitlines() if text.strip()]
     # Beam hands on a worker's error with the step, or a traceback as text whose last line is the error.
     last = _BEAM_SAYS.sub("", told[-1].strip()) if told else type(error).__name__
     return StageFailed(f"{job.stage} failed: {last}\nThe whole traceback is in {files.join(job.output, 'run.log')}")
+
+
+def _disk_message(recipe: Recipe, fault: str) -> str:
+    folders = " or ".join(dict.fromkeys([recipe.output, recipe.cache_folder]))
+    return (
+        f"a disk takes no more ({fault}), that of {folders}; make room there and run the same command to go on: "
+        "what was finished and every answer in the journal are kept"
+    )
 
 
 def _no_triples(result: RunResult) -> str:
@@ -292,42 +314,17 @@ def _timestamp() -> str:
 
 
 @contextmanager
-def _endings_logged() -> Iterator[None]:
+def _endings_logged(recipe: Recipe) -> Iterator[None]:
     """Writes to the log how a run ended if it did not end well; Ctrl-C between two stages is an Interrupted too."""
     try:
         yield
     except OrelineError as error:
         LOG.warning("ended by %s: %s", type(error).__name__, error)
         raise
+    except OSError as error:
+        if (fault := disk_fault(str(error))) is None:
+            raise
+        raise StageFailed(_disk_message(recipe, fault)) from error
     except KeyboardInterrupt as error:
         LOG.info("interrupted between stages")
         raise Interrupted("stopped between two stages; run the same command to go on") from error
-
-
-@contextmanager
-def log_file(output: str, *, verbose: bool) -> Iterator[None]:
-    """Sends all logs of the run to `<output>/run.log`, and to standard error too if `verbose`."""
-    local = files.join(output, "run.log") if files.is_local(output) else "oreline-run.log"
-    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handlers: list[logging.Handler] = [logging.FileHandler(local, encoding="utf-8")]
-    if verbose:
-        handlers.append(logging.StreamHandler(sys.stderr))
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.INFO)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    kept = root.handlers[:]
-    root.handlers[:] = handlers
-    for handler in handlers:
-        handler.setFormatter(form)
-    try:
-        yield
-    finally:
-        root.handlers[:] = kept
-        root.setLevel(level)
-        for handler in handlers:
-            handler.close()
-        if not files.is_local(output):
-            with open(local, "rb") as log:
-                files.write_atomically(files.join(output, "run.log"), log.read())

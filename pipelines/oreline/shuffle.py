@@ -55,12 +55,15 @@ class Scatter:
         rows = pa.concat_tables(self._tables)
         keys = np.concatenate(self._keys)
         self._tables, self._keys, self._bytes = [], [], 0
-        order = np.argsort(keys, kind="stable")
-        keys, rows = keys[order], rows.take(pa.array(order))
+        if np.any(keys[1:] < keys[:-1]):
+            order = np.argsort(keys, kind="stable")
+            keys, rows = keys[order], rows.take(pa.array(order))
         starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
         ends = np.append(starts[1:], len(keys))
         path = self._job.scratch(self._tag) + ".parquet"
-        with files.open_write(path) as file, pq.ParquetWriter(file, rows.schema, compression="lz4") as writer:
+        # What is shuffled are hashes, numbers and texts: a dictionary of them would be given up half-way.
+        options = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+        with files.open_write(path) as file, pq.ParquetWriter(file, rows.schema, **options) as writer:
             for start, end in zip(starts, ends, strict=True):
                 writer.write_table(rows.slice(start, end - start), row_group_size=int(end - start))
         for group, start in enumerate(starts):

@@ -10,9 +10,10 @@ from oreline.exporters.layout import TRAIN, table_of
 from oreline.fingerprint import inputs_of, pending
 from oreline.job import Job
 from oreline.lock import hold
+from oreline.logs import log_file
 from oreline.recipe.loading import load_recipe
 from oreline.recipe.settings import Export, Recipe
-from oreline.running import execute, log_file
+from oreline.running import execute
 from oreline.stages.catalog import BY_NAME
 from oreline.tables.manifest import Manifest, read_manifest, whole_manifest
 

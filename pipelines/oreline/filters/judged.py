@@ -1,7 +1,7 @@
 """A query with its pairs, the unit that the filter's steps hand on, and the order in which queries stay."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -22,6 +22,14 @@ class JudgedQuery:
     def positives(self) -> tuple[str, ...]:
         """Ids of the positive documents, sorted."""
         return tuple(sorted(pair.doc_id for pair in self.pairs if pair.label == "positive"))
+
+
+@dataclass(frozen=True)
+class Thinned:
+    """What a step leaves of a block: queries that stay, and pairs that move to queries of any block."""
+
+    kept: list[JudgedQuery]
+    moved: list[Pair] = field(default_factory=list)
 
 
 def stays_first(query: Query) -> tuple[int, str]:

@@ -27,15 +27,20 @@ def active_rater(recipe: Recipe) -> Rater | None:
 def park(job: Job, queries: Sequence[JudgedQuery]) -> bytes:
     """Writes queries with their pairs into scratch files and returns the block that `RaterTask` takes."""
     paths = [job.scratch(name) + ".parquet" for name in ("unrated-queries", "unrated-pairs")]
-    for path, table in zip(paths, split(queries), strict=True):
-        with files.open_write(path) as file:
-            pq.write_table(table, file)
+    _write(paths, queries)
     return json.dumps(paths).encode()
+
+
+def rated(block: bytes) -> list[JudgedQuery]:
+    """Returns the queries of a block that a `RaterTask` with `parks` left."""
+    return _parked(_rated(block))
 
 
 @dataclass(frozen=True)
 class RaterTask:
-    """Rates the queries of a block and writes those that stay, with their pairs."""
+    """Rates the queries of a block and writes those that stay, with their pairs; with `parks` to be read by `rated`."""
+
+    parks: bool = False
 
     def render(self, job: Job, block: bytes) -> Iterator[Request]:
         """Yields a request per query that is rated: the written ones, with `rater.human` all."""
@@ -69,7 +74,10 @@ class RaterTask:
                 drop(writer, judged, "low_rate", detail, rating.request_key)
             else:
                 kept.append(replace(judged, query=replace(judged.query, rating=rating)))
-        keep(writer, kept)
+        if self.parks:
+            _write(json.loads(_rated(block)), kept)
+        else:
+            keep(writer, kept)
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,17 @@ def _is_rated(query: Query, rater: Rater) -> bool:
 def _parked(block: bytes) -> list[JudgedQuery]:
     queries, pairs = (_read(path) for path in json.loads(block))
     return join(queries, pairs)
+
+
+def _rated(block: bytes) -> bytes:
+    """Returns the block of what stays of a block: the same wherever and however often the block is finished."""
+    return json.dumps([f"{path}.rated" for path in json.loads(block)]).encode()
+
+
+def _write(paths: Sequence[str], queries: Sequence[JudgedQuery]) -> None:
+    for path, table in zip(paths, split(queries), strict=True):
+        with files.open_write(path) as file:
+            pq.write_table(table, file)
 
 
 def _read(path: str) -> pa.Table:

@@ -1,28 +1,38 @@
-"""The filter's steps, from references to references: screen by the rules, merge equal queries, thin out duplicates.
+"""The filter's steps, from references to references: screen by the rules, merge equal queries, thin out what is left.
 
 Queries travel with their pairs through scratch files. Each step yields (hash range, reference) for what goes on,
 (REPORT, report) for what it has decided, and the last one (BLOCK, block) for what the rater is to see.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import pyarrow as pa
 
 from oreline.filters.books import drop, keep
 from oreline.filters.equal import merge_equal
-from oreline.filters.judged import JudgedQuery, join, split
-from oreline.filters.near import near_duplicates, near_scope
-from oreline.filters.rater import active_rater, park
+from oreline.filters.judged import JudgedQuery, Thinned, join, split
+from oreline.filters.pairs import collapse
+from oreline.filters.rater import park, rated
 from oreline.filters.rules import Shown, find
+from oreline.filters.thinners import Thinner
 from oreline.heartbeat import Heartbeat
-from oreline.ids import bucket_of, canonical_json
-from oreline.job import Job, StageWriter
+from oreline.ids import bucket_of
+from oreline.job import Job, Report, StageWriter
+from oreline.records import Pair, Query, Reject
 from oreline.shuffle import Reference, Scatter, gather
 from oreline.tables.reading import RowGroup
-from oreline.tables.schema import table_schema
+from oreline.tables.schema import table_schema, to_arrow
+
+Screening = Callable[[Sequence[Query], StageWriter], Mapping[str, Reject]]
+"""What compares queries with benchmarks: it writes the matches and returns a reject, by id, for each to drop."""
 
 REPORT = -1
 BLOCK = -2
+
+Then = Literal["go_on", "rate", "keep"]
+"""Where a step's queries go: to the next step, to the rater, or into the table."""
 
 _QUERIES_OF_A_RANGE = 50_000
 _QUERIES_OF_A_BLOCK = 10_000
@@ -37,8 +47,8 @@ class Steps:
 
     job: Job
 
-    def screen(self, reference: RowGroup) -> Iterator[Reference]:
-        """Tries the rules on a row group of queries; what passes goes on by its text."""
+    def screen(self, reference: RowGroup, screening: Screening | None = None) -> Iterator[Reference]:
+        """Compares a row group of queries with benchmarks and tries the rules; what passes goes on by its text."""
         writer = StageWriter(self.job)
         if self.job.stop_requested():
             yield REPORT, _stopped(writer)
@@ -46,6 +56,8 @@ class Steps:
         table = self.job.read(reference)
         ids = cast("list[str]", table.column("query_id").to_pylist())
         queries = join(table, self.job.lookup("pairs", "query_id", ids))
+        if screening is not None:
+            queries = _uncontaminated(queries, screening, writer)
         passed = []
         heartbeat = Heartbeat(self.job)
         for some in self._within_memory(queries):
@@ -76,32 +88,37 @@ class Steps:
             query, evaluation = judged.query, other.query
             detail = f"{query.split} query, equal to {evaluation.query_id} of split {evaluation.split}"
             drop(writer, judged, "in_other_split", detail, evaluation.query_id)
-        yield from self._scattered(merging.kept, _positives_key)
+        yield from self._scattered(merging.kept, _own_key)
         yield REPORT, writer.close().encode()
 
-    def thin(self, references: Iterable[bytes]) -> Iterator[Reference]:
-        """Drops the near-duplicates of a hash range; what stays is written, or parked for the rater."""
+    def prepare(self, thinner: Thinner, references: Iterable[bytes]) -> Iterator[Reference]:
+        """Yields what a thinner decides by, of the queries of a hash range; nothing once the user stopped the run."""
+        if not self.job.stop_requested():
+            yield from thinner.prepare(_gathered(references))
+
+    def thin(
+        self, thinner: Thinner | None, references: Iterable[bytes], decisions: Iterable[bytes], then: Then
+    ) -> Iterator[Reference]:
+        """Applies what was decided to the queries of a hash range; what stays goes on, to the rater or to the table."""
         writer = StageWriter(self.job)
         if self.job.stop_requested():
             yield REPORT, _stopped(writer)
             return
-        staying = _gathered(references)
-        if self.job.recipe.filter.duplicates == "drop":
-            duplicates = near_duplicates(staying)
-            for each in duplicates:
-                keeper = each.keeper.query
-                detail = (
-                    f"Jaccard similarity {each.similarity:.2f} of the words with {keeper.query_id}: {keeper.query!r}"
-                )
-                drop(writer, each.judged, "duplicate_query", detail, keeper.query_id)
-            gone = {each.judged.query.query_id for each in duplicates}
-            staying = [judged for judged in staying if judged.query.query_id not in gone]
-        if active_rater(self.job.recipe) is None:
-            keep(writer, staying)
+        arrived = _gathered(references)
+        thinned = Thinned(arrived) if thinner is None else thinner.apply(writer, arrived, decisions)
+        if then == "go_on":
+            yield from self._scattered(thinned.kept, _own_key, thinned.moved)
+        elif then == "keep":
+            keep(writer, thinned.kept)
         else:
-            for start in range(0, len(staying), _QUERIES_OF_A_BLOCK):
-                yield BLOCK, park(self.job, staying[start : start + _QUERIES_OF_A_BLOCK])
+            for start in range(0, len(thinned.kept), _QUERIES_OF_A_BLOCK):
+                yield BLOCK, park(self.job, thinned.kept[start : start + _QUERIES_OF_A_BLOCK])
         yield REPORT, writer.close().encode()
+
+    def hand_on(self, block: bytes, ended: Iterable[bytes]) -> Iterator[Reference]:
+        """Yields references to the rated queries of a block, unless a report says that the rater ended early."""
+        if not any(True for _ in ended):
+            yield from self._scattered(rated(block), _own_key)
 
     def _within_memory(self, queries: Sequence[JudgedQuery]) -> Iterator[list[JudgedQuery]]:
         """Yields the queries in runs whose documents can be held at once: uncut ones may be long."""
@@ -133,14 +150,36 @@ class Steps:
             return set()
         return {doc_id for judged in queries if judged.query.origin != "human" for doc_id in _shown_ids(judged)}
 
-    def _scattered(self, queries: Sequence[JudgedQuery], key: Callable[[JudgedQuery], str]) -> Iterator[Reference]:
+    def _scattered(
+        self, queries: Sequence[JudgedQuery], key: Callable[[JudgedQuery], str], moved: Sequence[Pair] = ()
+    ) -> Iterator[Reference]:
+        """Yields references to queries and their pairs by range of a key; `moved` pairs go by their query's id."""
         ranges = 1 + sum(part.rows for part in self.job.parts("queries")) // _QUERIES_OF_A_RANGE
         ranges_of = {judged.query.query_id: bucket_of(key(judged), ranges) for judged in queries}
-        for tag, rows in zip(("queries", "pairs"), split(queries), strict=True):
+        ranges_of |= {pair.query_id: bucket_of(pair.query_id, ranges) for pair in moved}
+        tables = split(queries)
+        both = (tables[0], pa.concat_tables([tables[1], to_arrow(Pair, list(moved))]))
+        for tag, rows in zip(("queries", "pairs"), both, strict=True):
             scatter = Scatter(self.job, tag)
             ids = cast("list[str]", rows.column("query_id").to_pylist())
             yield from scatter.write([ranges_of[query_id] for query_id in ids], rows)
             yield from scatter.close()
+
+
+def ended_early(report: bytes) -> Iterator[bytes]:
+    """Yields a report that tells of a stop or a failure, nothing for another."""
+    decoded = Report.decode(report)
+    if decoded.stopped or decoded.failure:
+        yield report
+
+
+def _uncontaminated(queries: Sequence[JudgedQuery], screening: Screening, writer: StageWriter) -> list[JudgedQuery]:
+    rejects = screening([judged.query for judged in queries], writer)
+    for judged in queries:
+        reject = rejects.get(judged.query.query_id)
+        if reject is not None:
+            drop(writer, judged, reject.reason, reject.detail, reject.by)
+    return [judged for judged in queries if judged.query.query_id not in rejects]
 
 
 def _shown_ids(judged: JudgedQuery) -> Sequence[str]:
@@ -148,20 +187,18 @@ def _shown_ids(judged: JudgedQuery) -> Sequence[str]:
 
 
 def _gathered(references: Iterable[bytes]) -> list[JudgedQuery]:
+    """Returns the queries behind references, each with one pair per document."""
     tables = gather(references)
-    return join(tables["queries"], tables.get("pairs", table_schema("pairs").empty_table()))
+    found = join(tables["queries"], tables.get("pairs", table_schema("pairs").empty_table()))
+    return [replace(judged, pairs=tuple(collapse(judged.pairs))) for judged in found]
 
 
 def _text_key(judged: JudgedQuery) -> str:
     return f"{judged.query.dataset}\n{judged.query.query_hash}"
 
 
-def _positives_key(judged: JudgedQuery) -> str:
-    scope = near_scope(judged)
-    if scope is None:
-        return judged.query.query_id
-    dataset, instruction, split_name, positives = scope
-    return canonical_json([dataset, instruction, split_name, *positives]).decode()
+def _own_key(judged: JudgedQuery) -> str:
+    return judged.query.query_id
 
 
 def _stopped(writer: StageWriter) -> bytes:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from oreline.errors import CallError
-from oreline.llm.prices import Price, price
+from oreline.llm.prices import Price, price_of
+from oreline.llm.providers import Reply
 from oreline.llm.requests import Answer, Request
 from oreline.recipe.settings import Llm
 
@@ -16,19 +17,27 @@ _BYTES_PER_TOKEN = 2
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: dollars, tokens (prompt and output), or both; None is no limit. `price` is the model's."""
+    """What may be spent: dollars, tokens (prompt and output), or both; None is no limit.
+
+    `prices` are those of the section's models, in their order; None is a price that is not known.
+    """
 
     dollars: float | None
     tokens: int | None
-    price: Price | None
+    prices: tuple[Price | None, ...] = (None,)
 
     def divided(self, workers: int) -> Self:
         """Returns the share of one of `workers` processes, which know nothing of each other."""
         return type(self)(
             None if self.dollars is None else self.dollars / workers,
             None if self.tokens is None else self.tokens // workers,
-            self.price,
+            self.prices,
         )
+
+    def cost(self, member: int, prompt_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
+        """Returns the dollars of a call to the model at a place of the section; 0 if its price is not known."""
+        price = self.prices[member]
+        return 0.0 if price is None else price.dollars(prompt_tokens, output_tokens, cached_tokens)
 
     def __str__(self) -> str:
         parts = [
@@ -39,29 +48,42 @@ class Budget:
 
 
 def effective_budget(llm: Llm) -> Budget:
-    """Returns the budget of a model's stage, the default of 5 dollars filled in where the price is known.
+    """Returns the budget of a model's stage, the default of 5 dollars filled in where all prices are known.
 
-    Raises CallError if the price is not known and there is no `budget_tokens`: dollars could not be counted.
+    Raises CallError if a price is not known and there is no `budget_tokens`: dollars could not be counted.
     """
-    known = price(llm.provider, llm.model)
-    if known is None and llm.budget_tokens is None:
+    members = llm.members()
+    prices = tuple(price_of(each) for each in members)
+    unknown = [f"{each.provider} {each.model}" for each, known in zip(members, prices, strict=True) if known is None]
+    if unknown and llm.budget_tokens is None:
         wanted = "" if llm.budget_usd is None else ", so llm.budget_usd cannot be kept"
         raise CallError(
-            f"the price of {llm.provider} {llm.model} is not known{wanted}; "
-            "set llm.budget_tokens to the most prompt and output tokens that may be used"
+            f"the price of {' and '.join(unknown)} is not known{wanted}; "
+            "set llm.budget_tokens to the most prompt and output tokens that may be used, or llm.price"
         )
-    dollars = llm.budget_usd if known is not None else None
+    dollars = llm.budget_usd if len(unknown) < len(members) else None
     if dollars is None and llm.budget_tokens is None:
         dollars = DEFAULT_DOLLARS
-    return Budget(dollars, llm.budget_tokens, known)
+    return Budget(dollars, llm.budget_tokens, prices)
+
+
+def most_prompt_tokens(request: Request) -> int:
+    """Returns the tokens that prompt, system instruction, schema and a text to score are at most."""
+    return most_tokens(request.prompt + (request.system or "") + request.answer_schema + (request.scored or ""))
+
+
+def most_tokens(text: str) -> int:
+    """Returns the tokens that a text is at most."""
+    return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
 @dataclass
 class Meter:
     """Counts what a process spends, and reserves what calls in flight may yet cost.
 
-    A reservation is the most that a call can cost: a token for every two bytes of the prompt, and the longest answer.
-    So the budget is overshot by nothing but calls that were billed and whose answer never arrived.
+    A reservation is a token for every two bytes of the prompt, and the longest answer that is allowed or was seen. So
+    the budget is overshot by calls that were billed and whose answer never arrived, and by the thinking of those that
+    are in flight before the first answer shows how much the model thinks.
     """
 
     budget: Budget
@@ -77,9 +99,8 @@ class Meter:
 
     def reservation(self, request: Request, most_output: int) -> tuple[int, float]:
         """Returns the tokens and dollars that a request can cost at most."""
-        text = request.prompt + (request.system or "") + request.answer_schema
-        prompt = len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
-        return prompt + most_output, self._dollars(prompt, most_output)
+        prompt = most_prompt_tokens(request)
+        return prompt + most_output, self.budget.cost(request.member, prompt, most_output)
 
     def fits(self, reservation: tuple[int, float]) -> bool:
         """Says whether a call fits into what is neither spent nor reserved."""
@@ -104,13 +125,23 @@ class Meter:
         self._reserved_tokens -= reservation[0]
         self._reserved_dollars = 0.0 if self._reserved_tokens == 0 else self._reserved_dollars - reservation[1]
 
-    def spend(self, answer: Answer) -> float:
-        """Counts what an answer cost and returns its dollars (0 if the price is not known)."""
-        prompt, output = answer.prompt_tokens or 0, (answer.output_tokens or 0) + (answer.thinking_tokens or 0)
-        dollars = self._dollars(prompt, output, answer.cached_tokens or 0)
+    def price(self, reply: Reply, member: int) -> float | None:
+        """Returns the dollars of a reply of the model at a place, None if its price or the usage is not known."""
+        if self.budget.prices[member] is None or reply.prompt_tokens is None:
+            return None
+        output = (reply.output_tokens or 0) + (reply.thinking_tokens or 0)
+        return self.budget.cost(member, reply.prompt_tokens, output, reply.cached_tokens or 0)
+
+    def spend(self, answer: Answer, request: Request) -> float:
+        """Counts what an answer cost, and returns its dollars.
+
+        Where the provider states no tokens, the most are counted that prompt and answer can be, or a budget would
+        never end.
+        """
+        prompt = most_prompt_tokens(request) if answer.prompt_tokens is None else answer.prompt_tokens
+        written = most_tokens(answer.text) if answer.output_tokens is None else answer.output_tokens
+        output = written + (answer.thinking_tokens or 0)
+        dollars = self.budget.cost(request.member, prompt, output, answer.cached_tokens or 0)
         self.tokens += prompt + output
         self.dollars += dollars
         return dollars
-
-    def _dollars(self, prompt: int, output: int, cached: int = 0) -> float:
-        return 0.0 if self.budget.price is None else self.budget.price.dollars(prompt, output, cached)

@@ -4,17 +4,17 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from itertools import groupby
 
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
-from oreline.llm import journal
 from oreline.llm.attempts import Settled, weigh
-from oreline.llm.engine import Engine, Outcome, Stop
+from oreline.llm.engine import Engine, Outcome
+from oreline.llm.journal import Attempts
 from oreline.llm.requests import Answered
 from oreline.llm.rows import AnsweredRow, AnsweredScatter, RequestRow, read_requests
+from oreline.llm.stopping import INTERRUPTED
 from oreline.llm.task import Task
 from oreline.recipe.settings import Llm
 from oreline.shuffle import Reference
@@ -38,8 +38,8 @@ class Filling:
         self, job: Job, llm: Llm, task: Task, engine: Engine, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._job, self._llm, self._task, self._engine = job, llm, task, engine
-        self._most_pending = _AHEAD * max(1, llm.concurrency // llm.workers)
-        self._pending: dict[str, Future[None]] = {}
+        self._most_pending = _AHEAD * engine.window
+        self._pending = 0
         self._finished: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
         self._scatter = AnsweredScatter(job)
         self._counts: Counter[str] = Counter()
@@ -52,7 +52,14 @@ class Filling:
     def lane(self, lane: int, references: Iterable[bytes]) -> Iterator[Reference]:
         """Takes a lane's requests; yields references to answered rows, whichever are ready."""
         rows = read_requests(references)
-        journaled = journal.read_lane(self._job.recipe.cache_folder, lane, {row.request.key for row in rows})
+        contents = self._engine.open_lane(lane, {row.request.key for row in rows})
+        if contents is None:  # the engine has stopped for it, and its report says why
+            return
+        if contents.broken:
+            self._counts["journal_broken_files"] += len(contents.broken)
+        if contents.repeated:
+            self._counts["journal_repeated_answers"] += contents.repeated
+        journaled = contents.answers
         for key, equal in groupby(rows, key=lambda row: row.request.key):
             yield from self._begin(list(equal), journaled.get(key, {}))
 
@@ -76,19 +83,19 @@ class Filling:
             return writer.close().encode()
         return writer.close(stopped=stop.stopped, failure=stop.failure, message=stop.message).encode()
 
-    def _begin(self, rows: list[RequestRow], attempts: journal.Attempts) -> Iterator[Reference]:
+    def _begin(self, rows: list[RequestRow], attempts: Attempts) -> Iterator[Reference]:
         request = rows[0].request
         if isinstance(verdict := weigh(request, attempts, self._task.usable, self._llm.attempts), Settled):
             self._counts["journal_hits"] += 1
             yield from self._emit(rows, verdict)
             return
-        while len(self._pending) >= self._most_pending:
+        while self._pending >= self._most_pending:
             yield from self._take()
         if self._engine.stopped is not None:
             self._unsent += 1
             return
-        done: Callable[[Outcome], None] = _Done(rows, self._finished)
-        self._pending[request.key] = self._engine.submit(request, self._task.usable, attempts, done)
+        self._pending += 1
+        self._engine.submit(request, self._task.usable, attempts, _Done(rows, self._finished))
 
     def _take(self) -> Iterator[Reference]:
         """Waits for one outcome, a while at most, and emits it."""
@@ -98,33 +105,37 @@ class Filling:
             return
         finally:
             self._look()
-        self._pending.pop(rows[0].request.key)
-        for answer in outcome.paid:
-            output = (answer.output_tokens or 0) + (answer.thinking_tokens or 0)
-            self._counts["paid_requests"] += 1
-            self._counts["prompt_tokens"] += answer.prompt_tokens or 0
-            self._counts["output_tokens"] += output
-            self._heartbeat.add((answer.prompt_tokens or 0) + output, "tokens")
-        self._dollars += outcome.dollars
+        self._pending -= 1
+        if outcome.error is not None:
+            raise outcome.error
+        self._book(outcome)
         if outcome.settled is None:
             self._unsent += 1
         else:
             yield from self._emit(rows, outcome.settled)
 
+    def _book(self, outcome: Outcome) -> None:
+        for answer in outcome.paid:
+            output = (answer.output_tokens or 0) + (answer.thinking_tokens or 0)
+            self._counts["paid_requests"] += 1
+            self._counts["prompt_tokens"] += answer.prompt_tokens or 0
+            self._counts["output_tokens"] += output
+            self._heartbeat.add(answer.billed_tokens, "tokens")
+        told = round(self._dollars * 1e6)
+        self._dollars += outcome.dollars
+        if (more := round(self._dollars * 1e6) - told) > 0:
+            self._heartbeat.add(more, "microdollars")
+
     def _look(self) -> None:
-        """Passes on the user's wish to stop, and the error of a task that raised one; now and then."""
+        """Passes on the user's wish to stop, looking for it now and then."""
         if self._clock() - self._looked < _LOOK_SECONDS:
             return
         self._looked = self._clock()
         if self._job.stop_requested():
-            message = "stopped; every answer is in the journal, run again to go on"
-            self._engine.stop(Stop(message, stopped="interrupted"))
-        for future in list(self._pending.values()):
-            if future.done() and (error := future.exception()) is not None:
-                raise error
+            self._engine.stop(INTERRUPTED)
 
     def _emit(self, rows: list[RequestRow], settled: Settled) -> Iterator[Reference]:
-        self._heartbeat.add(len(rows))
+        self._heartbeat.add(len(rows), "requests")
         for row in rows:
             # The answer's reader needs ids and context; the prompt would be most of what a block holds in memory.
             request = replace(row.request, system=None, prompt="", answer_schema="")

@@ -22,7 +22,8 @@ class Request:
 
     `answer_schema` and `settings` are canonical JSON. `unit_ids` are the ids that the request is about; `context` is
     JSON that the task itself wants back with the answer. Neither enters the key: equal requests are sent once.
-    `member` is the place of its model among those of the recipe's section, from 0.
+    `member` is the place of its model among those of the recipe's section, from 0. With a `scored` text nothing is
+    generated: the answer is that text with its tokens' log-probabilities.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Request:
     unit_ids: list[str]
     context: str
     member: int = 0
+    scored: str | None = None
 
     @property
     def lane(self) -> int:
@@ -46,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class TokenLogprob:
-    """A generated token with its log-probability."""
+    """A generated or scored token with its log-probability."""
 
     token: str = column("The token's text.", required=True)
     logprob: float = column("Natural logarithm of its probability.", required=True)
@@ -74,7 +76,12 @@ class Answer:
     dollars: float | None = column("What it cost, where the price was known.", unit="US dollars")
     latency: float | None = column("From sending to the whole answer.", unit="seconds")
     time: str | None = column("When it arrived, ISO 8601, UTC.")
-    logprobs: list[TokenLogprob] | None = column("Of the generated tokens, where the provider gives them.")
+    logprobs: list[TokenLogprob] | None = column("Of the generated or scored tokens, where the provider gives them.")
+
+    @property
+    def billed_tokens(self) -> int:
+        """Tokens that count against a budget: of the prompt, of thinking and of the answer."""
+        return (self.prompt_tokens or 0) + (self.thinking_tokens or 0) + (self.output_tokens or 0)
 
 
 @dataclass(frozen=True)
@@ -98,32 +105,47 @@ class Answered:
 
 
 def request_key(
-    llm: Llm, *, system: str | None, prompt: str, answer_schema: Json, settings: dict[str, Json], draw: int
+    llm: Llm,
+    *,
+    system: str | None,
+    prompt: str,
+    answer_schema: Json,
+    settings: dict[str, Json],
+    draw: int,
+    scored: str | None = None,
 ) -> str:
     """Returns a request's key, 64 hexadecimal digits: sha256 over everything that changes the answer.
 
-    That is provider (or server), model, settings, response schema, system instruction, rendered prompt and draw.
+    That is provider (or server), model, settings, response schema, system instruction, rendered prompt, draw, and the
+    text to score, if there is one.
     """
-    return sha256_json(
-        {
-            "provider": provider_identity(llm),
-            "model": llm.model,
-            "settings": settings,
-            "answer_schema": answer_schema,
-            "system": system,
-            "prompt": prompt,
-            "draw": draw,
-        }
-    )
+    ingredients: dict[str, Json] = {
+        "provider": provider_identity(llm),
+        "model": llm.model,
+        "settings": settings,
+        "answer_schema": answer_schema,
+        "system": system,
+        "prompt": prompt,
+        "draw": draw,
+    }
+    return sha256_json(ingredients if scored is None else {**ingredients, "scored": scored})
 
 
 def request_for(
-    llm: Llm, rendered: Rendered, *, assigned_by: str, unit_ids: list[str], context: Json = None, draw: int = 0
+    llm: Llm,
+    rendered: Rendered,
+    *,
+    assigned_by: str,
+    unit_ids: list[str],
+    context: Json = None,
+    draw: int = 0,
+    scored: str | None = None,
 ) -> Request:
     """Returns the request that sends a rendered prompt to a model.
 
     Of several models in a section one is chosen by `assigned_by`, the id of a document or query. `draw` numbers several
-    requests of one prompt, from 0. Settings of the recipe go before those of the prompt file.
+    requests of one prompt, from 0. Settings of the recipe go before those of the prompt file. `scored` is a text whose
+    log-probabilities as an answer are wanted instead of an answer.
     """
     member, model = assigned(llm, assigned_by)
     settings = {**rendered.settings, **_settings(model)}
@@ -135,6 +157,7 @@ def request_for(
         answer_schema=rendered.answer_schema,
         settings=settings,
         draw=draw,
+        scored=scored,
     )
     return Request(
         key=key,
@@ -149,6 +172,7 @@ def request_for(
         unit_ids=unit_ids,
         context=canonical_json(context).decode(),
         member=member,
+        scored=scored,
     )
 
 

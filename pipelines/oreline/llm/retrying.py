@@ -1,18 +1,21 @@
-"""When a call without a reply is made again, by tenacity: capped in attempts and in total time."""
+"""When a call without a reply is made again, by tenacity: capped in attempts and in time."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Self
 
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
-    stop_before_delay,
+    stop_any,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 
 from oreline.llm.providers import CallFailed
+from oreline.recipe.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -24,29 +27,37 @@ class Retry:
     first: float = 0.5
     longest: float = 30.0
 
+    @classmethod
+    def of(cls, model: ModelSettings) -> Self:
+        """Returns the retries that a recipe's model asks for."""
+        return cls(attempts=model.call_attempts, total=model.call_seconds)
 
-def retrying(retry: Retry, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
-    """Returns the retries of one call: on `transient` and `rate` failures alone, the last of which is raised."""
+
+def retrying(retry: Retry, sleep: Callable[[float], Awaitable[None]], spent: Callable[[], float]) -> AsyncRetrying:
+    """Returns the retries of one call: on failures that may pass alone, the last of which is raised.
+
+    `spent` says how many seconds the call has taken so far, as they count against `retry.total`. What the provider
+    asks to wait is no business of a single call (see `pacing`).
+    """
     return AsyncRetrying(
-        retry=retry_if_exception(_may_pass),
-        stop=stop_after_attempt(retry.attempts) | stop_before_delay(retry.total),
-        wait=_Wait(retry),
+        retry=retry_if_exception(may_pass),
+        stop=stop_any(stop_after_attempt(retry.attempts), _StopBefore(retry.total, spent)),
+        wait=wait_random_exponential(multiplier=retry.first, max=retry.longest),
         sleep=sleep,
         reraise=True,
     )
 
 
-def _may_pass(error: BaseException) -> bool:
+def may_pass(error: BaseException) -> bool:
+    """Says whether a failure may be gone if the call is made again."""
     return isinstance(error, CallFailed) and error.kind in ("transient", "rate")
 
 
-class _Wait:
-    """Exponential with jitter, but never less than the provider asks for."""
+class _StopBefore(stop_base):
+    """Stops if the next wait would end beyond a time; unlike tenacity's own, by a clock that is given."""
 
-    def __init__(self, retry: Retry) -> None:
-        self._wait = wait_random_exponential(multiplier=retry.first, max=retry.longest)
+    def __init__(self, total: float, spent: Callable[[], float]) -> None:
+        self._total, self._spent = total, spent
 
-    def __call__(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, CallFailed) else None
-        return max(self._wait(state), asked or 0.0)
+    def __call__(self, state: RetryCallState) -> bool:
+        return self._spent() + state.upcoming_sleep >= self._total

@@ -1,8 +1,9 @@
 """Answers of a model, parsed by pydantic and by nothing else."""
 
-import re
+import json
+import math
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -10,8 +11,11 @@ from oreline.ids import Json
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_FENCE = re.compile(r"\A\s*```[A-Za-z]*[ \t]*\r?\n(.*?)\r?\n?\s*```\s*\Z", re.DOTALL)
+_FENCE = "```"
+_LONGEST = 250_000
+"""Characters of an answer, at most: a hundred times what any asks for, and little enough to list all that is wrong."""
 _SHOWN_ERRORS = 3
+_SHOWN_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
@@ -23,21 +27,62 @@ class Unusable:
 
 
 def parse(model_type: type[Model], text: str) -> Model | Unusable:
-    """Returns the answer in `text`, JSON, perhaps inside a code fence, or says why it cannot be used."""
-    fenced = _FENCE.match(text)
-    body = (fenced.group(1) if fenced else text).strip()
+    """Returns the answer in `text`, one JSON value, perhaps inside a code fence, or says why it cannot be used.
+
+    Types must be the schema's own: a number in quotes is no number. Keys that the schema does not have are left out; a
+    key that stands twice, and NaN or infinity, which JSON does not have, make an answer unusable.
+    """
+    if len(text) > _LONGEST:
+        return Unusable("unparsable", f"the answer has {len(text):,} characters; at most {_LONGEST:,} are read")
+    body = _without_fence(text.strip())
     if not body:
         return Unusable("unparsable", "the answer is empty")
     try:
-        return model_type.model_validate_json(body)
+        answer = model_type.model_validate_json(body, strict=True)
+        json.loads(body, object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        shown = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'answer'}: {each['msg']}"
-            for each in problems[:_SHOWN_ERRORS]
-        )
-        more = f" and {len(problems) - _SHOWN_ERRORS} more" if len(problems) > _SHOWN_ERRORS else ""
-        return Unusable("unparsable", f"the answer is not a {model_type.__name__}: {shown}{more}")
+        return Unusable("unparsable", f"the answer is not a {model_type.__name__}: {_problems(error)}")
+    except _NotPlainJson as error:
+        return Unusable("unparsable", f"the answer is not a {model_type.__name__}: {error}")
+    return answer
+
+
+def _problems(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False)
+    shown = "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'answer'}: {each['msg']}" for each in problems[:_SHOWN_ERRORS]
+    )
+    more = f" and {len(problems) - _SHOWN_ERRORS} more" if len(problems) > _SHOWN_ERRORS else ""
+    return shown[:_SHOWN_CHARACTERS] + more
+
+
+def _without_fence(text: str) -> str:
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE) and len(text) > 2 * len(_FENCE)):
+        return text
+    language, newline, inner = text[len(_FENCE) : -len(_FENCE)].partition("\n")
+    is_fence = newline and (language.strip() == "" or language.strip().isalpha())
+    return inner.strip() if is_fence else text
+
+
+class _NotPlainJson(ValueError):
+    """JSON that says more than one thing, or none."""
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _NotPlainJson(f"the key {twice[:40]!r} stands more than once")
+    return found
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise _NotPlainJson(f"{constant} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    return float(digits) if math.isfinite(float(digits)) else _no_number(digits[:40])
 
 
 def answer_schema(model_type: type[BaseModel]) -> Json:

@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from oreline.errors import CallError
 
 InputKind = Literal["corpus", "value"]
+Tokens = Annotated[int, Field(ge=1)]
 
 _FENCE = "---"
 _SECTION = re.compile(r"^<!--\s*(\w+)\s*-->\s*$")
@@ -39,6 +40,20 @@ class FrontMatter(BaseModel):
     inputs: dict[Annotated[str, Field(pattern=_NAME)], InputKind]
     answer: str | dict[str, object]
     settings: PromptSettings = PromptSettings()
+    expected_output_tokens: tuple[Tokens, Tokens] | None = None
+    """Least and most tokens of a usual answer, for `oreline plan`; per item where the prompt has an input `count`."""
+
+    @field_validator("expected_output_tokens", mode="before")
+    @classmethod
+    def _as_pair(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("expected_output_tokens")
+    @classmethod
+    def _in_order(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and value[0] > value[1]:
+            raise ValueError(f"the first number, {value[0]}, is larger than the second, {value[1]}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -92,8 +107,9 @@ def _front_matter(source: str, text: str) -> FrontMatter:
 
 
 def _keys() -> str:
-    required = (name for name, spec in FrontMatter.model_fields.items() if spec.is_required())
-    return f"{', '.join(required)} and, optional, settings"
+    required = [name for name, spec in FrontMatter.model_fields.items() if spec.is_required()]
+    optional = [name for name in FrontMatter.model_fields if name not in required]
+    return f"{', '.join(required)} and, optional, {', '.join(optional)}"
 
 
 def _line_of(text: str, place: tuple[int | str, ...]) -> int:

@@ -8,6 +8,7 @@
       count: value         # a value of the caller's own, placed as it is
     answer: FretAnswer     # name of the pydantic model that parses the answer, or a JSON Schema of its own
     settings: {temperature: 0.7}   # optional; the recipe's llm.temperature goes before it
+    expected_output_tokens: [60, 150]   # optional, for `oreline plan`; per item where there is an input `count`
     ---
     <!-- system -->
     You write search queries ...
@@ -15,7 +16,8 @@
     Write {{ count }} queries for this document.
     {{ document }}
 
-An input of kind `corpus` is a string, or a list of strings that are numbered from 1 (`<document number="1">`).
+An input of kind `corpus` is a string, or a list of strings that are numbered from 1 (`<document number="1">`). It is
+placed whole: no filter, index or loop may touch it. Tags of the file's own around it are safe from the text as well.
 The system section may be left out.
 """
 
@@ -34,6 +36,7 @@ from oreline.ids import Json
 from oreline.prompting.answers import answer_schema
 from oreline.prompting.delimiting import delimit
 from oreline.prompting.front_matter import InputKind, PromptError, PromptFile, Section, split_file
+from oreline.prompting.placing import misplaced, tags_of
 
 Input: TypeAlias = str | int | float | bool | Sequence[str] | None
 
@@ -71,6 +74,7 @@ class Prompt:
     user_line: int
     digest: str
     offered: frozenset[str] = frozenset()
+    expected_output_tokens: tuple[int, int] | None = None
 
     def render(self, inputs: Mapping[str, Input]) -> Rendered:
         """Returns the prompt with its inputs; corpus text comes delimited, and is never read as a template.
@@ -79,9 +83,10 @@ class Prompt:
         """
         self._check(inputs)
         inputs = {name: inputs[name] for name in self.inputs}
-        corpus = [name for name, kind in self.inputs.items() if kind == "corpus"]
+        tags = tags_of(self.system or "") | tags_of(self.user)
+        tags |= {name for name, kind in self.inputs.items() if kind == "corpus"}
         values = {
-            name: delimit(name, cast("str | Sequence[str]", value), corpus) if self.inputs[name] == "corpus" else value
+            name: delimit(name, cast("str | Sequence[str]", value), tags) if self.inputs[name] == "corpus" else value
             for name, value in inputs.items()
         }
         system = None if self.system is None else self._fill(self.system, self.system_line, values)
@@ -144,6 +149,7 @@ def load(source: str, answer: type[BaseModel], offered: Collection[str] = ()) ->
         user_line=parts.user.line,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         offered=frozenset(offered),
+        expected_output_tokens=front.expected_output_tokens,
     )
 
 
@@ -188,6 +194,12 @@ def _check_template(source: str, section: Section, inputs: Mapping[str, InputKin
                 (number for number, text in enumerate(section.text.split("\n")) if name in text), 0
             )
             raise PromptError(f"{source}:{line}: the template uses {name!r}; declare it under `inputs`")
+    if found := misplaced(tree, {name for name, kind in inputs.items() if kind == "corpus"}):
+        name, line = found
+        raise PromptError(
+            f"{source}:{section.line + line - 1}: {name!r} is corpus text, whose delimiters hold only if it is placed "
+            f"whole, as `{{{{ {name} }}}}`; take away the filter, index or loop around it"
+        )
 
 
 @cache

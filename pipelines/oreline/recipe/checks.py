@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from oreline.errors import OrelineError
 from oreline.recipe import words
+from oreline.recipe.benchmarks import benchmark_problems
 from oreline.recipe.loading import LoadedRecipe
-from oreline.recipe.settings import Llm, Source
+from oreline.recipe.models import model_problems
+from oreline.recipe.settings import Caps, Source
 from oreline.recipe.verdicts import needing_verdicts
-from oreline.stages.catalog import BY_NAME, judge_skipped
+from oreline.stages.catalog import BY_NAME, judge_skipped, mining_skipped
 
-MOST_PERMUTATIONS = 4096
+MOST_PERMUTATIONS = 16_384
 
 
 def check_recipe(loaded: LoadedRecipe) -> list[str]:
@@ -18,8 +20,11 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
     problems += _paths(loaded)
     problems += _writers(loaded)
     problems += _verdicts(loaded)
+    problems += _vectors(loaded)
+    problems += _nearness(loaded)
     problems += _ranges(loaded)
-    problems += _models(loaded)
+    problems += benchmark_problems(loaded)
+    problems += model_problems(loaded)
     problems += _stages(loaded)
     if datasets is not None:
         problems += _dataset_lists(loaded, datasets)
@@ -100,6 +105,33 @@ def _verdicts(loaded: LoadedRecipe) -> Iterator[str]:
             )
 
 
+def _vectors(loaded: LoadedRecipe) -> Iterator[str]:
+    skipped = mining_skipped(loaded.recipe)
+    if loaded.recipe.select.near_queries is not None and skipped is not None:
+        yield loaded.problem(
+            "select.near_queries",
+            f"it compares the vectors of embed, but embed is skipped ({skipped}); leave the key out, or ask for "
+            "negatives",
+        )
+
+
+def _nearness(loaded: LoadedRecipe) -> Iterator[str]:
+    from oreline.filters.sketches import problems
+
+    settings = loaded.recipe.filter
+    for section, nearness in (("near_queries", settings.near_queries), ("near_pairs", settings.near_pairs)):
+        for key, sentence in problems(nearness) if nearness is not None else ():
+            yield loaded.problem(f"filter.{section}.{key}", sentence)
+    if settings.duplicates == "keep" and "filter.near_queries" in loaded.written:
+        yield loaded.problem(
+            "filter.near_queries", "filter.duplicates is keep, so near queries are not looked for; leave one out"
+        )
+    if "filter.caps.choose" in loaded.written and settings.caps == Caps(choose=settings.caps.choose):
+        yield loaded.problem(
+            "filter.caps.choose", "there is no cap to choose by; add filter.caps.per_document or per_paragraph"
+        )
+
+
 def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
     recipe = loaded.recipe
     first, last = recipe.select.window
@@ -120,7 +152,7 @@ def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
             f"filter.min_words ({recipe.filter.min_words}) is more than filter.max_words ({recipe.filter.max_words}), "
             "so no query would pass",
         )
-    permutations = recipe.dedup.bands * recipe.dedup.rows
+    permutations = (recipe.dedup.bands or 1) * (recipe.dedup.rows or 1)
     if permutations > MOST_PERMUTATIONS:
         yield loaded.problem(
             "dedup.bands" if "dedup.bands" in loaded.written else "dedup.rows",
@@ -138,40 +170,6 @@ def _narrow_window(loaded: LoadedRecipe) -> Iterator[str]:
             "select.negatives",
             f"{wanted} negatives are asked for, but select.window is [{first}, {last}] by default, so rows would be "
             f"short; write a window, such as [1, {2 * wanted}]",
-        )
-
-
-def _models(loaded: LoadedRecipe) -> Iterator[str]:
-    recipe = loaded.recipe
-    rater = recipe.filter.rater
-    sections: list[tuple[str, Llm | None]] = [
-        ("llm", recipe.llm),
-        ("synthesize.llm", recipe.synthesize.llm),
-        ("filter.rater.llm", rater.llm if rater else None),
-        ("judge.llm", recipe.judge.llm),
-    ]
-    for key, llm in sections:
-        if llm is not None:
-            yield from _model(loaded, key, llm)
-
-
-def _model(loaded: LoadedRecipe, key: str, llm: Llm) -> Iterator[str]:
-    if not llm.model.strip():
-        yield loaded.problem(f"{key}.model", "the model has no name; write the provider's name for it")
-    if llm.base_url is None:
-        return
-    scheme, separator, rest = llm.base_url.partition("://")
-    if not separator or scheme not in ("http", "https"):
-        yield loaded.problem(f"{key}.base_url", "expected an address such as http://localhost:8000")
-    elif "@" in rest.partition("/")[0]:
-        yield loaded.problem(
-            f"{key}.base_url", "the address holds a user or password; keys come from the environment, take it out"
-        )
-    if llm.server is None:
-        yield loaded.problem(
-            f"{key}.base_url",
-            f"the server behind it needs a name, which marks its answers in the journal; add {key}.server, "
-            "for example server: local",
         )
 
 

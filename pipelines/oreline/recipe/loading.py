@@ -68,13 +68,15 @@ def _finish(document: Document, overrides: Sequence[str]) -> LoadedRecipe:
 
 
 def _lengthen_sources(document: Document) -> None:
-    """Writes `{path: docs/}` for each bare path in `sources`."""
-    sources = document.value.get("sources")
-    if not isinstance(sources, list):
-        return
-    for index, source in enumerate(sources):
-        if isinstance(source, str):
-            sources[index] = {"path": source}
+    """Writes `{path: docs/}` for each bare path in `sources` and in `decontaminate.against`."""
+    section = document.value.get("decontaminate")
+    against = section.get("against") if isinstance(section, dict) else None
+    for paths in (document.value.get("sources"), against):
+        if not isinstance(paths, list):
+            continue
+        for index, path in enumerate(paths):
+            if isinstance(path, str):
+                paths[index] = {"path": path}
 
 
 def _unprintable(document: Document, value: Json, path: Path) -> list[str]:

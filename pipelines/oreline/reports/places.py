@@ -1,5 +1,6 @@
 """What a path is: an output, a stage, a table, a trainer's file, a journal, a recipe; or nothing that can be shown."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,11 +9,14 @@ from oreline.errors import CallError
 from oreline.records import ROW_TYPES
 from oreline.stages.catalog import BY_NAME, STAGES
 
-Kind = Literal["output", "stage", "table", "train", "journal", "manifest", "recipe", "parquet", "jsonl"]
+_REQUEST_KEY = re.compile("[0-9a-f]{64}")
+_JOURNAL = re.compile("(^|/)journal(/v1(/[0-9a-f]{2})?)?$")
+
+Kind = Literal["output", "stage", "table", "train", "journal", "answers", "manifest", "recipe", "parquet", "jsonl"]
 
 READABLE = (
     "an output folder, <output>/<stage>, <output>/<stage>/<table>, <output>/<table>, <output>/train or a file "
-    "below it, a manifest.json, a journal folder, a recipe.yaml, a .parquet or a .jsonl file"
+    "below it, a manifest.json, a journal folder, <journal>/<request key>, a recipe.yaml, a .parquet or a .jsonl file"
 )
 
 
@@ -48,6 +52,8 @@ def _unwritten_table(path: str) -> Place:
     output, _, stage = parent.rpartition("/")
     if name in ROW_TYPES and stage in BY_NAME and files.exists(files.join(parent, "manifest.json")):
         return Place("table", path, output or ".", stage, name)
+    if _REQUEST_KEY.fullmatch(name) and parent.rpartition("/")[2] in ("journal", "v1") and files.exists(parent):
+        return Place("answers", path)
     if name in BY_NAME and files.exists(parent):
         done = _finished(parent)
         raise CallError(f"{path}: stage {name} has not run; finished in {parent}: {', '.join(done) or 'nothing'}")
@@ -75,7 +81,7 @@ def _folder(path: str) -> Place | None:
     output, _, stage = parent.rpartition("/")
     if name in ROW_TYPES and stage in BY_NAME and files.exists(files.join(parent, "manifest.json")):
         return Place("table", path, output or ".", stage, name)
-    if name == "journal" or files.exists(files.join(path, "v1")):
+    if _JOURNAL.search(path) or files.exists(files.join(path, "v1")):
         return Place("journal", path)
     if _finished(path) or files.exists(files.join(path, "recipe.yaml")):
         return Place("output", path, path)

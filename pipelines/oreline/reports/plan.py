@@ -1,18 +1,20 @@
-"""What a run would do: which stages run, which are there, and how many calls a model would get. Spends nothing."""
+"""What a run would do: which stages run, which are there, and what the models would cost. Spends nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from oreline.forecast.asked import StageForecast
+from oreline.forecast.budgets import Outlook
+from oreline.forecast.money import ModelForecast
+from oreline.forecast.ranges import Range, total
+from oreline.forecast.whole import Forecast
 from oreline.ids import Json
 from oreline.planning import Planned
-from oreline.recipe.settings import Recipe
-from oreline.stages.catalog import model_of
-from oreline.writing.catalog import writer_of
+from oreline.progress import duration
+from oreline.reports.plain import Report, words
 
-Exactness = Literal["at most", "unknown"]
 _SHOWN = {
     "skipped": "skipped",
     "finished": "is there",
@@ -21,46 +23,22 @@ _SHOWN = {
     "depends": "runs, unless its inputs turn out equal",
     "left_out": "left out",
 }
+_COLUMNS = ("calls", "tokens in", "tokens out", "dollars", "time")
 
 
-@dataclass(frozen=True)
-class Calls:
-    """How many calls a stage would make, before the journal is looked at; `number` is None where nothing is known."""
-
-    stage: str
-    number: int | None
-    exactness: Exactness
-
-
-def calls_of(recipe: Recipe, plan: Sequence[Planned]) -> list[Calls]:
-    """Returns the calls of each stage that would ask a model.
-
-    Counts are upper bounds as long as earlier stages may still drop documents or queries.
-    """
-    found: list[Calls] = []
-    for planned in plan:
-        if planned.status not in ("run", "depends"):
-            continue
-        per_unit = _calls_per_unit(recipe, planned.stage.name)
-        if per_unit == 0:
-            continue
-        if planned.units is None:
-            found.append(Calls(planned.stage.name, None, "unknown"))
-        else:
-            found.append(Calls(planned.stage.name, planned.units * per_unit, "at most"))
-    return found
-
-
-def _calls_per_unit(recipe: Recipe, stage: str) -> int:
-    if model_of(recipe, stage) is None:
-        return 0
-    if stage == "synthesize":
-        return sum(1 for name in recipe.writers() if writer_of(name).needs_llm)
-    return len(recipe.judge.scorers) if stage == "judge" else 1
+def plan_report(plan: Sequence[Planned], forecast: Forecast) -> Report:
+    """Returns the plan for a terminal: stages, then what models would be asked, and what the numbers rest on."""
+    report: Report = [plan_table(plan)]
+    if not forecast.stages:
+        return [*report, words("No model would be called.")]
+    report.append(cost_table(forecast))
+    report.extend(words(line) for line in _told(forecast))
+    report.extend(words(f"Warning: {line}", "yellow") for line in forecast.warnings)
+    return report
 
 
 def plan_table(plan: Sequence[Planned]) -> Table:
-    """Returns the plan as a table for a terminal."""
+    """Returns the stages of a plan as a table."""
     table = Table(title="What a run would do", title_justify="left")
     for heading in ("stage", "what", "units", "why"):
         table.add_column(heading, justify="right" if heading == "units" else "left")
@@ -70,21 +48,169 @@ def plan_table(plan: Sequence[Planned]) -> Table:
     return table
 
 
-def calls_text(calls: Sequence[Calls]) -> str:
-    """Returns a line per stage that would call a model, or one that says that none would."""
-    if not calls:
-        return "No model would be called."
-    lines = []
-    for each in calls:
-        number = "not known before its inputs are there" if each.number is None else f"{each.exactness} {each.number:,}"
-        lines.append(f"{each.stage}: calls to a model: {number}")
-    return "\n".join(lines)
+def cost_table(forecast: Forecast) -> Table:
+    """Returns calls, tokens, dollars and time by stage, what is expected above its range; a row per model of several.
+
+    It fits into 80 columns.
+    """
+    table = Table(
+        title="What it would ask of models: expected, and from low to high",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 0, 0, 1),
+    )
+    table.add_column("stage, model", overflow="fold")
+    for heading in _COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for stage in forecast.stages:
+        numbers = (stage.calls, stage.prompt_tokens, stage.output_tokens)
+        table.add_row(stage.stage, *_cells(numbers, stage.dollars, stage.seconds))
+        for model in stage.models if len(stage.models) > 1 else ():
+            own = model.drawn_calls
+            price = model.price_of(own)
+            table.add_row(
+                model.model, *_cells((own, own * model.prompt_tokens, own * model.output_tokens), price, None)
+            )
+    if len(forecast.stages) > 1:
+        sums = [(each.calls, each.prompt_tokens, each.output_tokens) for each in forecast.stages]
+        numbers = (
+            total([each[0] for each in sums]),
+            total([each[1] for each in sums]),
+            total([each[2] for each in sums]),
+        )
+        table.add_row("all", *_cells(numbers, forecast.dollars, forecast.seconds))
+    return table
 
 
-def plan_json(plan: Sequence[Planned], calls: Sequence[Calls]) -> Json:
-    """Returns the plan as data."""
+def plan_json(plan: Sequence[Planned], forecast: Forecast) -> Json:
+    """Returns the plan as data; ranges are [low, expected, high], what is not known is null."""
     stages: list[Json] = [
         {"stage": each.stage.name, "status": each.status, "cause": each.cause, "units": each.units} for each in plan
     ]
-    asked: list[Json] = [{"stage": each.stage, "calls": each.number, "exactness": each.exactness} for each in calls]
-    return cast("Json", {"stages": stages, "calls": asked})
+    return {
+        "stages": stages,
+        "calls": [_stage_json(each) for each in forecast.stages],
+        "all": {
+            "calls": _bounds(forecast.calls),
+            "tokens": _bounds(forecast.tokens),
+            "dollars": _bounds(forecast.dollars),
+            "batch_dollars": _bounds(forecast.batch_dollars),
+            "seconds": _bounds(forecast.seconds),
+        },
+        "budgets": [_outlook_json(each) for each in forecast.outlooks],
+        "warnings": [*forecast.warnings],
+    }
+
+
+def _cells(numbers: Sequence[Range], dollars: Range | None, seconds: Range | None) -> Iterator[str]:
+    for cell in (*map(_numbers, numbers), _money(dollars), _time(seconds)):
+        yield "\n".join(dict.fromkeys(cell))
+
+
+def _numbers(number: Range) -> tuple[str, str]:
+    whole = number.rounded()
+    return _short(whole.expected), f"{_short(whole.low)}-{_short(whole.high)}" if not whole.exact else _short(whole.low)
+
+
+def _short(number: float) -> str:
+    for size, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if number >= size:
+            unit = 1e3 if sign == "k" else size
+            value = number / unit
+            return f"{value:.1f}{sign}" if value < 100 else f"{value:,.0f}{sign}"
+    return f"{number:,.0f}"
+
+
+def _money(dollars: Range | None) -> tuple[str, str]:
+    if dollars is None:
+        return "?", "?"
+    return _dollars(dollars.expected), f"{_dollars(dollars.low)}-{_dollars(dollars.high)}"
+
+
+def _dollars(number: float) -> str:
+    return f"{number:,.2f}" if number >= 1 or number == 0 else f"{number:.2g}"
+
+
+def _time(seconds: Range | None) -> tuple[str, str]:
+    if seconds is None:
+        return "", ""
+    return duration(seconds.expected), f"{_clock(seconds.low)}-{_clock(seconds.high)}"
+
+
+def _clock(seconds: float) -> str:
+    """Returns a time span in few signs: 45s, 12min, 3.5h."""
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}min" if seconds < 3600 else f"{seconds / 3600:.1f}h"
+
+
+def _told(forecast: Forecast) -> Iterator[str]:
+    batch = forecast.batch_dollars
+    if batch is not None:
+        expected, bounds = _money(batch)
+        yield f"In batch mode the same calls would cost {expected} dollars ({bounds}); oreline calls online."
+    yield "The time is that of the calls alone. Nothing was spent."
+    for model in dict.fromkeys(
+        (each.provider, each.model, str(each.price) if each.price else "price not known")
+        for stage in forecast.stages
+        for each in stage.models
+    ):
+        yield f"{model[0]} {model[1]}: {model[2]}"
+    for stage in forecast.stages:
+        yield "; ".join([f"{stage.stage}: {_requests_told(stage)}", *stage.basis])
+    for outlook in forecast.outlooks:
+        yield f"{outlook.told}."
+
+
+def _requests_told(stage: StageForecast) -> str:
+    whole = stage.requests.rounded()
+    if stage.journaled is None:
+        return f"{whole.low:,.0f} requests" if whole.exact else f"{whole.low:,.0f} to {whole.high:,.0f} requests"
+    number = f"{whole.expected:,.0f} requests" if stage.exact else f"about {whole.expected:,.0f} requests"
+    return f"{number}, {stage.journaled:,} of them answered in the journal"
+
+
+def _stage_json(stage: StageForecast) -> Json:
+    return {
+        "stage": stage.stage,
+        "exact": stage.exact,
+        "requests": _bounds(stage.requests),
+        "journaled": stage.journaled,
+        "calls": _bounds(stage.calls),
+        "tokens": _bounds(stage.tokens),
+        "dollars": _bounds(stage.dollars),
+        "batch_dollars": _bounds(stage.batch_dollars),
+        "seconds": _bounds(stage.seconds),
+        "models": [_model_json(each) for each in stage.models],
+        "basis": [*stage.basis],
+    }
+
+
+def _model_json(model: ModelForecast) -> Json:
+    return {
+        "provider": model.provider,
+        "model": model.model,
+        "price": None if model.price is None else str(model.price),
+        "calls": _bounds(model.drawn_calls),
+        "prompt_tokens_per_call": _bounds(model.prompt_tokens),
+        "output_tokens_per_call": _bounds(model.output_tokens),
+        "dollars": _bounds(model.price_of(model.drawn_calls)),
+    }
+
+
+def _outlook_json(outlook: Outlook) -> Json:
+    return {
+        "stages": [*outlook.stages],
+        "budget_dollars": outlook.budget.dollars,
+        "budget_tokens": outlook.budget.tokens,
+        "spent_dollars": outlook.spent_dollars,
+        "spent_tokens": outlook.spent_tokens,
+        "stops_in": outlook.stops_in,
+        "may_stop_in": outlook.may_stop_in,
+    }
+
+
+def _bounds(number: Range | None) -> Json:
+    return None if number is None else [number.low, number.expected, number.high]

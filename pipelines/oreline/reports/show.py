@@ -1,7 +1,7 @@
 """`oreline show`: whatever a path of ours is, readable in a terminal or as JSON lines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.rule import Rule
 from rich.text import Text
@@ -17,9 +17,10 @@ from oreline.records import ID_COLUMN
 from oreline.reports import rejects as rejected
 from oreline.reports import train
 from oreline.reports.clusters import clusters as clustered
+from oreline.reports.contamination import benchmarks_lines, benchmarks_report, contamination_report
 from oreline.reports.fates import all_fates, fates_table
 from oreline.reports.finished import Finished, manifests_of, sample_ids
-from oreline.reports.journal import journal_report
+from oreline.reports.journal import answers_report, journal_report
 from oreline.reports.places import Place, place_of
 from oreline.reports.plain import Report, visible, words
 from oreline.reports.rows import json_line, row_card, value_line
@@ -31,27 +32,36 @@ from oreline.tables.parts import Part
 SEED = 13
 """Seed of the rows that are drawn; the same rows are shown every time."""
 
+_ASIDE = ("contamination", "fates", "rejects")
+
 SAMPLE_TRIPLES = 3
 """Triples that an output's report shows, unless `limit` is smaller."""
 
 
-def show(  # noqa: PLR0911 - one return per kind of path
-    path: str, *, rejects: bool = False, clusters: bool = False, limit: int = 10, as_json: bool = False
+def show(  # noqa: C901, PLR0911 - one return per kind of path
+    path: str,
+    *,
+    rejects: bool = False,
+    clusters: bool = False,
+    contamination: bool = False,
+    limit: int = 10,
+    as_json: bool = False,
 ) -> Report:
     """Returns a report on a path; print it with `plain.print_report`.
 
     Rows are drawn by a hash of their ids, at most `limit`; with `as_json` the report is lines of JSON. `rejects` shows
-    dropped rows with their reasons, `clusters` the duplicates beside their keepers; both need an output, a stage or a
-    table of one.
+    dropped rows with their reasons, `clusters` the duplicates beside their keepers, `contamination` what training rows
+    and benchmarks have in common; they need an output, a stage or a table of one.
 
-    Raises CallError for a path that is nothing of ours, or one that has no rejects or clusters; BrokenTable for a
+    Raises CallError for a path that is nothing of ours, or one that has none of what is asked for; BrokenTable for a
     damaged manifest or part.
     """
     if limit < 0:
         raise CallError(f"--limit is {limit}; give 0 or more")
     place = place_of(path)
-    if rejects or clusters:
-        return _dropped(place, rejects=rejects, clusters=clusters, limit=limit, as_json=as_json)
+    asked = {"--rejects": rejects, "--clusters": clusters, "--contamination": contamination}
+    if any(asked.values()):
+        return _dropped(place, [name for name, wanted in asked.items() if wanted], limit, as_json=as_json)
     match place.kind:
         case "output":
             return _output(place, limit, as_json=as_json)
@@ -61,6 +71,8 @@ def show(  # noqa: PLR0911 - one return per kind of path
             return _table(place, limit, as_json=as_json)
         case "journal":
             return journal_report(place.path, as_json=as_json)
+        case "answers":
+            return answers_report(place.path, as_json=as_json)
         case "recipe":
             return _recipe(place.path, as_json=as_json)
         case "train":
@@ -69,20 +81,22 @@ def show(  # noqa: PLR0911 - one return per kind of path
             return train.file_report(place.path, limit, as_json=as_json)
 
 
-def _dropped(place: Place, *, rejects: bool, clusters: bool, limit: int, as_json: bool) -> Report:
-    name = "--rejects" if rejects else "--clusters"
+def _dropped(place: Place, asked: Sequence[str], limit: int, *, as_json: bool) -> Report:
     if place.kind not in ("output", "stage", "manifest", "table"):
-        raise CallError(f"{place.path}: {name} needs an output folder, or a stage or table of one")
+        raise CallError(f"{place.path}: {asked[0]} needs an output folder, or a stage or table of one")
     manifests = manifests_of(place.output)
     if place.kind != "output" and place.stage:
         manifests = {stage: manifest for stage, manifest in manifests.items() if stage == place.stage}
     if not manifests:
         raise CallError(f"{place.path}: no stage is finished there, so nothing was dropped yet")
+    reports = {
+        "--rejects": rejected.rejects_report,
+        "--clusters": clustered,
+        "--contamination": contamination_report,
+    }
     report: Report = []
-    if rejects:
-        report += rejected.rejects_report(place.output, manifests, limit, SEED, as_json=as_json)
-    if clusters:
-        report += clustered(place.output, manifests, limit, SEED, as_json=as_json)
+    for name in asked:
+        report += reports[name](place.output, manifests, limit, SEED, as_json=as_json)
     return report
 
 
@@ -92,14 +106,15 @@ def _output(place: Place, limit: int, *, as_json: bool) -> Report:
     examples = _examples(finished, min(limit, SAMPLE_TRIPLES))
     if as_json:
         lines: list[Json] = [line.to_json() for line in all_fates(finished.manifests, skips)]
-        lines += [object_of(example, None) for example in examples]
-        return [value_line(line) for line in lines]
+        told = benchmarks_lines(place.output, finished.manifests)
+        return [*map(value_line, lines), *told, *(value_line(object_of(example, None)) for example in examples)]
     report: Report = []
     if finished.manifests:
         report += [fates_table(finished.manifests, skips), Text("")]
     not_run = [each.name for each in STAGES if each.name not in finished.manifests and each.name not in skips]
     if not_run:
         report.append(words(f"not run yet: {', '.join(not_run)}\n", "yellow"))
+    report += benchmarks_report(place.output, finished.manifests)
     report += [triple_card(example) for example in examples]
     return [*report, *_paths(finished)]
 
@@ -143,7 +158,7 @@ def _stage(place: Place, limit: int, *, as_json: bool) -> Report:
     report.append(
         words(f"written {manifest.written}, version {manifest.version}, {manifest.fingerprint[:12]}\n", "dim")
     )
-    main = next((name for name in manifest.tables if name in ID_COLUMN and name not in ("fates", "rejects")), None)
+    main = next((name for name in manifest.tables if name in ID_COLUMN and name not in _ASIDE), None)
     if main is not None and limit:
         report += _table(Place("table", place.path, place.output, place.stage, main), min(limit, 3), as_json=False)
     return report

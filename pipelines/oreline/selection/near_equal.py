@@ -1,6 +1,6 @@
 """Near-equal texts: Jaccard similarity of word 5-grams."""
 
-from oreline.minhash.shingles import tokens
+from oreline.minhash.words import words_of
 from oreline.records import Content
 from oreline.selection.cases import Passage
 
@@ -11,7 +11,7 @@ _REMEMBERED = 2_048
 class NearEqual:
     """Compares passages by the Jaccard similarity of their texts' word 5-grams, computed exactly.
 
-    Words are the tokens that dedup compares (`minhash.shingles.tokens`), without the title. Texts with fewer than 5
+    Words are the tokens that dedup compares (`minhash.words.words_of`), without the title. Texts with fewer than 5
     words are compared by equality of their normal forms. A passage without text raises ValueError. Shingles of recent
     passages are remembered.
     """
@@ -50,5 +50,5 @@ class NearEqual:
 
 def shingles(text: str, content: Content) -> frozenset[str]:
     """Returns the word 5-grams of a text, words joined by a space; none if it has fewer than 5 words."""
-    words = tokens(None, text, content)
+    words = words_of(None, text, content)
     return frozenset(" ".join(words[start : start + NGRAM]) for start in range(len(words) - NGRAM + 1))

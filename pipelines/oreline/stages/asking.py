@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
+from oreline.heartbeat import Heartbeat
 from oreline.ids import sha256_json
 from oreline.job import Job, StageWriter
 from oreline.llm.budget import effective_budget
@@ -13,16 +14,16 @@ from oreline.llm.engine import Engine
 from oreline.llm.engines import PROCESS_ENGINES
 from oreline.llm.filling import Filling
 from oreline.llm.opening import open_provider
+from oreline.llm.ownership import output_id
 from oreline.llm.retrying import Retry
 from oreline.llm.rows import REQUESTS, block_key, encode_block, finish, render
-from oreline.llm.spending import spent_before
+from oreline.llm.spending import spent
 from oreline.llm.task import Task
 from oreline.recipe.settings import Llm
 from oreline.shuffle import Scatter
 
 _REPORTS = "reports"
 _BLOCKS = "blocks"
-_RETRY = Retry()
 
 
 @dataclass(eq=False)
@@ -37,7 +38,7 @@ class Ask(beam.PTransform):
     job: Job
     llm: Llm
     task: Task
-    retry: Retry = _RETRY
+    retry: Retry | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -74,16 +75,19 @@ class RenderBlocks(beam.DoFn):
     def start_bundle(self) -> None:
         """Opens the scratch files of a bundle."""
         self._scatter = Scatter(self._job, REQUESTS)
+        self._heartbeat = Heartbeat(self._job)
         self._requests = 0
 
     def process(self, block: bytes) -> Iterator[object]:
         """Renders one block."""
         requests = yield from render(self._job, self._task, block, self._scatter)
         self._requests += requests
+        self._heartbeat.add(requests, "rendered")
         yield beam.pvalue.TaggedOutput(_BLOCKS, (block_key(block), encode_block(block, requests)))
 
     def finish_bundle(self) -> Iterator[object]:
         """Yields what is left, and the number of requests rendered."""
+        self._heartbeat.flush()
         for reference in self._scatter.close():
             yield GlobalWindows.windowed_value(reference)
         writer = StageWriter(self._job)
@@ -97,7 +101,7 @@ class FillLanes(beam.DoFn):
     The window of calls in flight spans the lanes of a bundle; what is not ready in `process` comes in `finish_bundle`.
     """
 
-    def __init__(self, job: Job, llm: Llm, task: Task, retry: Retry) -> None:
+    def __init__(self, job: Job, llm: Llm, task: Task, retry: Retry | None) -> None:
         self._job, self._llm, self._task, self._retry = job, llm, task, retry
         self._name = sha256_json([job.output, job.stage, llm.model_dump()])
 
@@ -124,16 +128,17 @@ class FillLanes(beam.DoFn):
         PROCESS_ENGINES.release(self._name)
 
     def _make_engine(self) -> Engine:
-        engine = Engine(
-            self._job.recipe.cache_folder,
+        output, cache = self._job.output, self._job.recipe.cache_folder
+        return Engine(
+            cache,
             self._job.stage,
             self._llm,
             open_provider=open_provider,
             budget=effective_budget(self._llm).divided(self._llm.workers),
             retry=self._retry,
+            owner=output_id(output),
+            before=spent(output, cache),
         )
-        engine.meter.add(*spent_before(self._job, self._llm), workers=self._llm.workers)
-        return engine
 
 
 class FinishBlocks(beam.DoFn):

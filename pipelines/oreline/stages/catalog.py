@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from oreline.ids import Json
 from oreline.recipe.settings import Llm, Recipe, Settings
@@ -21,7 +21,8 @@ class Stage:
     are inputs that a skipped stage may not have made. `units` are the input tables whose rows are the stage's units;
     empty if the stage counts them itself. `kept_in` names the output table whose ids are just the units kept.
     `audit` says what else does not balance, where units are no rows of one table.
-    `version` is raised when the stage's code starts to write something else.
+    `version` is raised when the stage's code starts to write something else. `threads` says that the stage works
+    outside the interpreter's lock: its local workers are threads of one process, which start at once.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Stage:
     kept_in: str | None = None
     skipped: Callable[[Recipe], str | None] = lambda _: None
     audit: Callable[[Recipe, "Manifest"], str | None] = audits.nothing_more
+    threads: bool = False
 
 
 def fingerprint_keys(settings: Settings) -> Json:
@@ -64,6 +66,18 @@ def _ingest_keys(recipe: Recipe) -> Json:
     return [fingerprint_keys(source) for source in recipe.sources]
 
 
+def _dedup_keys(recipe: Recipe) -> Json:
+    return _with_benchmarks(recipe, fingerprint_keys(recipe.dedup), "queries")
+
+
+def _with_benchmarks(recipe: Recipe, keys: Json, without: Literal["queries", "documents"]) -> Json:
+    """Adds how rows are compared with benchmarks, where there are any, but for the key about the other table."""
+    if not recipe.decontaminate.against:
+        return keys
+    section = cast("dict[str, Json]", fingerprint_keys(recipe.decontaminate))
+    return {"stage": keys, "decontaminate": {name: value for name, value in section.items() if name != without}}
+
+
 def _synthesize_keys(recipe: Recipe) -> Json:
     llm = model_of(recipe, "synthesize")
     section = cast("dict[str, Json]", fingerprint_keys(recipe.synthesize))
@@ -76,7 +90,14 @@ def _synthesize_keys(recipe: Recipe) -> Json:
 
 def _filter_keys(recipe: Recipe) -> Json:
     llm = recipe.llm_of("filter") if recipe.filter.rater else None
-    return {"filter": fingerprint_keys(recipe.filter), "llm": fingerprint_keys(llm) if llm else None}
+    caps = recipe.filter.caps
+    drawn = caps.per_document is not None or caps.per_paragraph is not None
+    keys: Json = {
+        "filter": fingerprint_keys(recipe.filter),
+        "llm": fingerprint_keys(llm) if llm else None,
+        "seed": recipe.seed if drawn else None,
+    }
+    return _with_benchmarks(recipe, keys, "documents")
 
 
 def _judge_keys(recipe: Recipe) -> Json:
@@ -142,13 +163,14 @@ STAGES: tuple[Stage, ...] = (
     Stage("ingest", 1, _ingest_keys, writes=("documents", "queries", "pairs")),
     Stage(
         "dedup",
-        1,
-        lambda recipe: fingerprint_keys(recipe.dedup),
+        2,
+        _dedup_keys,
         reads=("documents", "pairs"),
-        writes=("documents", "pairs"),
+        writes=("documents", "pairs", "signatures"),
         units=("documents",),
         kept_in="documents",
         skipped=lambda recipe: None if recipe.dedup.enabled else "dedup.enabled is false",
+        threads=True,
     ),
     Stage(
         "synthesize",
@@ -162,7 +184,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "filter",
-        1,
+        2,
         _filter_keys,
         reads=("documents", "queries", "pairs"),
         writes=("queries", "pairs"),
@@ -204,7 +226,7 @@ STAGES: tuple[Stage, ...] = (
         1,
         _select_keys,
         reads=("documents", "queries", "pairs"),
-        optional=("candidates", "judgements"),
+        optional=("candidates", "judgements", "vectors"),
         writes=("triples",),
         units=("queries",),
         kept_in="triples",

@@ -1,110 +1,66 @@
 """dedup: drops duplicate documents before anything is paid for, and moves pairs to equal texts.
 
-signatures by row group -> buckets shuffled by hash range -> clusters on one machine -> both tables rewritten.
+buckets by hash range -> star edges -> verified where the documents are -> clusters -> decisions -> tables rewritten.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
 
-from oreline.filters.pairs import collapse
-from oreline.ids import bucket_of
+from oreline.decontamination.stage import contents_of, screen_of
+from oreline.errors import StageFailed
 from oreline.job import Job, StageWriter
-from oreline.minhash.exchange import Exchange, decisions_about
+from oreline.minhash.finishing import REPORT, Finishing
 from oreline.minhash.parameters import Parameters
-from oreline.minhash.rewriting import moved_pairs, rewrite_documents
-from oreline.records import Pair
-from oreline.shuffle import Reference, Scatter, gather
+from oreline.minhash.steps import Route, Steps
+from oreline.shuffle import Reference
+from oreline.stages.benchmarks import Benchmarks, DroppedDocuments
+from oreline.stages.components import Components
+from oreline.stages.routing import Along, Keyed, Step, without_key
 from oreline.stages.wiring import RowGroups, decode_row_group
-from oreline.tables.schema import from_arrow
-
-_PAIRS_OF_A_BUCKET = 500_000
 
 
 @dataclass(frozen=True)
-class Sign:
-    """From a row group of documents to references to its nodes and buckets."""
+class Listing:
+    """Lists the groups that the stage works on; runs on a worker, as a graph holds no work list."""
 
-    exchange: Exchange
+    steps: Steps
 
-    def __call__(self, reference: bytes) -> Iterator[Reference]:
-        """Yields the references."""
-        yield from self.exchange.signed(decode_row_group(reference))
-
-
-@dataclass(frozen=True)
-class FindCandidates:
-    """From a range of buckets to references to those that several documents share."""
-
-    exchange: Exchange
-
-    def __call__(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
-        """Yields the references under one key: clusters are made in one place."""
-        for reference in self.exchange.candidates(*keyed):
-            yield 0, reference
+    def __call__(self, _: bytes) -> Iterator[Reference]:
+        """Yields each group under its ordinal."""
+        yield from self.steps.listed()
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """From all candidates to the path of the decisions."""
+class Finish:
+    """The steps that write tables."""
 
-    exchange: Exchange
+    finishing: Finishing
 
-    def __call__(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
-        """Returns the path."""
-        return self.exchange.decisions(keyed[1]).encode()
+    def documents(self, keyed: Keyed, benchmarks: Iterable[bytes]) -> Iterator[Reference]:
+        """Yields the report on a group of documents, and references to those dropped for a benchmark."""
+        try:
+            screen = screen_of(self.finishing.job, benchmarks)
+        except StageFailed as error:
+            report = StageWriter(self.finishing.job).close(failure="benchmark", message=str(error))
+            yield REPORT, report.encode()
+            return
+        yield from self.finishing.documents(keyed[1], screen.documents if screen else None)
 
+    def move(self, reference: bytes, moves: Iterable[bytes]) -> Iterator[Reference]:
+        """From a row group of pairs to references to them by query; a method by name, as it has a side input."""
+        yield from self.finishing.moved(decode_row_group(reference), moves)
 
-@dataclass(frozen=True)
-class RewriteDocuments:
-    """From a row group of documents to a report: rows kept, duplicates dropped."""
-
-    job: Job
-    parameters: Parameters
-
-    def __call__(self, reference: bytes, decisions: Iterable[bytes]) -> bytes:
-        """Returns the report; a stopped one if the user stopped the run, as decisions may then be incomplete."""
-        writer = StageWriter(self.job)
-        if self.job.stop_requested():
-            return writer.close(stopped="interrupted", message="dedup was interrupted; run again to repeat it").encode()
-        documents = self.job.read(decode_row_group(reference))
-        about = decisions_about(decisions, documents.column("doc_id"))
-        rewrite_documents(documents, about, self.parameters.ngram, writer)
-        writer.fact("recall_at_threshold", round(self.parameters.recall(self.parameters.threshold), 6))
-        return writer.close().encode()
+    def pairs(self, keyed: Keyed, dropped: Iterable[bytes]) -> bytes:
+        """Returns the report on all pairs of some queries."""
+        return self.finishing.pairs(keyed[1], dropped)
 
 
-@dataclass(frozen=True)
-class MovePairs:
-    """From a row group of pairs to references to them by query, each at its keeper."""
-
-    job: Job
-
-    def references(self, reference: bytes, decisions: Iterable[bytes]) -> Iterator[Reference]:
-        """Yields the references; a method by name, as FlatMap gives a callable object no side input."""
-        pairs = self.job.read(decode_row_group(reference))
-        moved = moved_pairs(pairs, decisions_about(decisions, pairs.column("doc_id")))
-        buckets = 1 + sum(part.rows for part in self.job.parts("pairs")) // _PAIRS_OF_A_BUCKET
-        scatter = Scatter(self.job, "pairs")
-        yield from scatter.write([bucket_of(query, buckets) for query in moved.column("query_id").to_pylist()], moved)
-        yield from scatter.close()
-
-
-@dataclass(frozen=True)
-class CollapsePairs:
-    """From all pairs of some queries to a report: one pair per query and document."""
-
-    job: Job
-
-    def __call__(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
-        """Returns the report."""
-        pairs = from_arrow(Pair, gather(keyed[1])["pairs"])
-        kept = collapse(pairs)
-        writer = StageWriter(self.job)
-        writer.rows("pairs", kept)
-        writer.count("collapsed_pairs", len(pairs) - len(kept))
-        return writer.close().encode()
+def reports(reference: Reference) -> Iterator[bytes]:
+    """Yields a report, or nothing for any other reference."""
+    if reference[0] == REPORT:
+        yield reference[1]
 
 
 @dataclass(eq=False)
@@ -119,30 +75,66 @@ class Dedup(beam.PTransform):
     def expand(self, root: beam.Pipeline) -> "beam.PCollection[bytes]":
         """Wires the stage."""
         parameters = Parameters.of(self.job.recipe.dedup)
-        exchange = Exchange(self.job, parameters)
-        decisions = (
+        finish = Finish(Finishing(self.job, parameters))
+        groups = (
             root
-            | "Documents" >> RowGroups(self.job, ("documents",))
-            | "Sign" >> beam.FlatMap(Sign(exchange)).with_output_types(tuple[int, bytes])
-            | "GroupBuckets" >> beam.GroupByKey()
-            | "FindCandidates" >> beam.FlatMap(FindCandidates(exchange)).with_output_types(tuple[int, bytes])
-            | "GatherCandidates" >> beam.GroupByKey()
-            | "Cluster" >> beam.Map(Cluster(exchange)).with_output_types(bytes)
+            | "Start" >> beam.Impulse()
+            | "ListGroups" >> beam.FlatMap(Listing(Steps(self.job, parameters))).with_output_types(tuple[int, bytes])
         )
-        documents = (
-            root
-            | "DocumentsAgain" >> RowGroups(self.job, ("documents",))
-            | "RewriteDocuments"
-            >> beam.Map(RewriteDocuments(self.job, parameters), beam.pvalue.AsIter(decisions)).with_output_types(bytes)
+        decided, asked = self._decided(groups, Steps(self.job, parameters))
+        index = beam.pvalue.AsIter(root | "Benchmarks" >> Benchmarks(self.job, contents_of(self.job)))
+        rewritten = self._grouped(
+            "Documents", groups, self._along("Rewritten", decided, Route.REWRITE), asked
+        ) | "RewriteDocuments" >> beam.FlatMap(finish.documents, index).with_output_types(tuple[int, bytes])
+        documents = rewritten | "Documents" >> beam.FlatMap(reports).with_output_types(bytes)
+        dropped = beam.pvalue.AsIter(rewritten | "Dropped" >> DroppedDocuments(self.job))
+        moves = self._along("Moves", decided, Route.MOVE) | "WithoutKey" >> beam.Map(without_key).with_output_types(
+            bytes
         )
         pairs = (
             root
             | "Pairs" >> RowGroups(self.job, ("pairs",))
-            | "MovePairs"
-            >> beam.FlatMap(MovePairs(self.job).references, beam.pvalue.AsIter(decisions)).with_output_types(
-                tuple[int, bytes]
-            )
+            | "MovePairs" >> beam.FlatMap(finish.move, beam.pvalue.AsIter(moves)).with_output_types(tuple[int, bytes])
             | "GroupPairs" >> beam.GroupByKey()
-            | "CollapsePairs" >> beam.Map(CollapsePairs(self.job)).with_output_types(bytes)
+            | "CollapsePairs" >> beam.Map(finish.pairs, dropped).with_output_types(bytes)
         )
         return (documents, pairs) | "Reports" >> beam.Flatten()
+
+    def _decided(
+        self, groups: "beam.PCollection[Reference]", steps: Steps
+    ) -> tuple["beam.PCollection[Reference]", "beam.PCollection[Reference]"]:
+        """From groups to decisions with their routes, and to what dropped documents are compared with."""
+        buckets = self._step("Sign", steps.signed, groups)
+        edges = self._step("FindEdges", steps.edges, buckets)
+        joining = [self._along("Joined", edges, Route.JOIN)]
+        if steps.parameters.verify != "none":
+            halves = self._step("CompareFirst", steps.first_ends, groups, self._along("Near", edges, Route.COMPARE))
+            reached = self._step("CompareSecond", steps.second_ends, groups, halves)
+            joining.append(self._along("Reached", reached, Route.JOIN))
+        distributed = self.job.recipe.dedup.components == "distributed"
+        labels = joining | "Edges" >> beam.Flatten() | "Components" >> Components(steps, distributed)
+        described = self._step(
+            "Describe",
+            steps.described,
+            groups,
+            self._along("Classes", edges, Route.DESCRIBE),
+            self._along("Labels", labels, Route.DESCRIBE),
+        )
+        decided = self._step("Decide", steps.decided, described)
+        return decided, self._step("AskKeepers", steps.keepers, groups, self._along("Asked", decided, Route.COMPARE))
+
+    def _step(
+        self,
+        name: str,
+        work: Callable[[int, Iterable[bytes]], Iterator[Reference]],
+        *inputs: "beam.PCollection[Reference]",
+    ) -> "beam.PCollection[Reference]":
+        return self._grouped(name, *inputs) | name >> beam.FlatMap(Step(work)).with_output_types(tuple[int, bytes])
+
+    @staticmethod
+    def _grouped(name: str, *inputs: "beam.PCollection[Reference]") -> "beam.PCollection[Keyed]":
+        return inputs | f"{name}Inputs" >> beam.Flatten() | f"{name}Group" >> beam.GroupByKey()
+
+    @staticmethod
+    def _along(name: str, references: "beam.PCollection[Reference]", route: Route) -> "beam.PCollection[Reference]":
+        return references | name >> beam.FlatMap(Along(route)).with_output_types(tuple[int, bytes])

@@ -1,14 +1,21 @@
-"""filter: drops noisy and repeated queries; free rules first, then equal and near-equal ones, then the LLM rater."""
+"""filter: drops noisy and repeated queries; free rules first, then duplicates and caps, then the LLM rater."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
 
+from oreline.decontamination.stage import screen_of
+from oreline.errors import StageFailed
+from oreline.filters.caps import PairCaps
 from oreline.filters.rater import RaterTask, active_rater
-from oreline.filters.steps import BLOCK, REPORT, Steps
-from oreline.job import Job
+from oreline.filters.steps import BLOCK, REPORT, Steps, Then, ended_early
+from oreline.filters.thinners import caps_after_rating, thinners
+from oreline.job import Job, StageWriter
+from oreline.recipe.settings import Llm
 from oreline.shuffle import Reference
+from oreline.stages.benchmarks import Benchmarks
+from oreline.stages.thinners import Thin, ThinOut, goes_on
 from oreline.stages.wiring import RowGroups, decode_row_group
 
 
@@ -18,31 +25,26 @@ class Screen:
 
     steps: Steps
 
-    def __call__(self, reference: bytes) -> Iterator[Reference]:
-        """Yields both."""
-        yield from self.steps.screen(decode_row_group(reference))
+    def screened(self, reference: bytes, benchmarks: Iterable[bytes]) -> Iterator[Reference]:
+        """Yields both; a method by name, as FlatMap gives a callable object no side input."""
+        try:
+            screen = screen_of(self.steps.job, benchmarks)
+        except StageFailed as error:
+            report = StageWriter(self.steps.job).close(failure="benchmark", message=str(error))
+            yield REPORT, report.encode()
+            return
+        yield from self.steps.screen(decode_row_group(reference), screen.queries if screen else None)
 
 
 @dataclass(frozen=True)
 class MergeEqual:
-    """From a hash range of texts to references by positives, and a report."""
+    """From a hash range of texts to references, and a report."""
 
     steps: Steps
 
     def __call__(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
         """Yields both."""
         yield from self.steps.merge(keyed[1])
-
-
-@dataclass(frozen=True)
-class ThinOut:
-    """From a hash range of positives to a report, and blocks for the rater."""
-
-    steps: Steps
-
-    def __call__(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
-        """Yields both."""
-        yield from self.steps.thin(keyed[1])
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,6 @@ class Only:
             yield keyed[1]
 
 
-def goes_on(keyed: Reference) -> Iterator[Reference]:
-    """Yields what the next step groups by hash range, or nothing."""
-    if keyed[0] >= 0:
-        yield keyed
-
-
 @dataclass(eq=False)
 class Filter(beam.PTransform):
     """From the root to encoded reports."""
@@ -73,12 +69,13 @@ class Filter(beam.PTransform):
         super().__init__()
 
     def expand(self, root: beam.Pipeline) -> "beam.PCollection[bytes]":
-        """Wires the stage; without a rater it ends after the near-duplicates."""
+        """Wires the stage; without a rater it ends with the last thinner."""
         steps = Steps(self.job)
+        index = beam.pvalue.AsIter(root | "Benchmarks" >> Benchmarks(self.job, ["text"]))
         screened = (
             root
             | "Queries" >> RowGroups(self.job, ("queries",))
-            | "Screen" >> beam.FlatMap(Screen(steps)).with_output_types(tuple[int, bytes])
+            | "Screen" >> beam.FlatMap(Screen(steps).screened, index).with_output_types(tuple[int, bytes])
         )
         merged = (
             screened
@@ -86,20 +83,50 @@ class Filter(beam.PTransform):
             | "GroupByText" >> beam.GroupByKey()
             | "MergeEqual" >> beam.FlatMap(MergeEqual(steps)).with_output_types(tuple[int, bytes])
         )
-        thinned = (
-            merged
-            | "KeepMerged" >> beam.FlatMap(goes_on).with_output_types(tuple[int, bytes])
-            | "GroupByPositives" >> beam.GroupByKey()
-            | "ThinOut" >> beam.FlatMap(ThinOut(steps)).with_output_types(tuple[int, bytes])
-        )
+        llm = self.job.recipe.llm_of("filter")
+        rates = active_rater(self.job.recipe) is not None and llm is not None
+        all_steps = {"Screened": screened, "Merged": merged}
+        chosen = thinners(self.job)
+        thinned = merged
+        for number, (name, thinner) in enumerate(chosen.items(), start=1):
+            then: Then = "go_on" if number < len(chosen) else "rate" if rates else "keep"
+            thinned = thinned | f"Thin{name}" >> Thin(ThinOut(steps, thinner, then))
+            all_steps[name] = thinned
         reports = [
             each | f"Reports{name}" >> beam.FlatMap(Only(REPORT)).with_output_types(bytes)
-            for name, each in (("Screened", screened), ("Merged", merged), ("Thinned", thinned))
+            for name, each in all_steps.items()
         ]
-        llm = self.job.recipe.llm_of("filter")
-        if active_rater(self.job.recipe) is not None and llm is not None:
-            from oreline.stages.asking import Ask
-
+        if rates and llm is not None:
             blocks = thinned | "Blocks" >> beam.FlatMap(Only(BLOCK)).with_output_types(bytes)
-            reports.append(blocks | "Rate" >> Ask(self.job, llm, RaterTask()))
+            reports.append(blocks | "Rate" >> Rate(steps, llm))
         return reports | "Reports" >> beam.Flatten()
+
+
+@dataclass(eq=False)
+class Rate(beam.PTransform):
+    """From blocks of queries to encoded reports: asks the rater, and applies caps that choose by rating."""
+
+    steps: Steps
+    llm: Llm
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, blocks: "beam.PCollection[bytes]") -> "beam.PCollection[bytes]":
+        """Wires the asking; the caps wait for all its reports."""
+        from oreline.stages.asking import Ask
+
+        job = self.steps.job
+        capped = caps_after_rating(job.recipe)
+        asked = blocks | "Ask" >> Ask(job, self.llm, RaterTask(parks=capped))
+        if not capped:
+            return asked
+        ended = asked | "EndedEarly" >> beam.FlatMap(ended_early).with_output_types(bytes)
+        handed_on = beam.FlatMap(self.steps.hand_on, beam.pvalue.AsIter(ended))
+        thinned = (
+            blocks
+            | "HandOn" >> handed_on.with_output_types(tuple[int, bytes])
+            | "ThinRated" >> Thin(ThinOut(self.steps, PairCaps(job), "keep"))
+        )
+        told = thinned | "ReportsRated" >> beam.FlatMap(Only(REPORT)).with_output_types(bytes)
+        return (asked, told) | "ReportsRate" >> beam.Flatten()

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
+import pyarrow as pa
 
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
+from oreline.records import Query, Triple
+from oreline.selection.aside import REPORT, put_aside
 from oreline.selection.blocks import block_queries, read_cases
 from oreline.selection.cases import Rules
 from oreline.selection.near_equal import NearEqual
@@ -17,7 +20,7 @@ from oreline.stages.wiring import RowGroups, Spread, decode_row_group
 
 @dataclass(eq=False)
 class Select(beam.PTransform):
-    """Reads documents, queries, pairs, and candidates and judgements if there are any; writes triples."""
+    """Reads documents, queries, pairs, and candidates, judgements and vectors if there are any; writes triples."""
 
     job: Job
 
@@ -25,14 +28,26 @@ class Select(beam.PTransform):
         super().__init__()
 
     def expand(self, root: beam.Pipeline) -> "beam.PCollection[bytes]":
-        """Wires the stage: row groups of queries, cut into blocks, each selected by itself."""
-        return (
+        """Wires the stage: row groups of queries, cut into blocks, each selected by itself; then near queries go."""
+        selected = (
             root
             | "ListQueries" >> RowGroups(self.job, ("queries",))
             | "CutBlocks" >> beam.FlatMap(CutBlocks(self.job)).with_output_types(bytes)
             | "SpreadBlocks" >> Spread()
-            | "SelectRows" >> beam.ParDo(SelectRows(self.job)).with_output_types(bytes)
+            | "SelectRows" >> beam.ParDo(SelectRows(self.job)).with_output_types(tuple[int, bytes])
         )
+        reports = selected | "Reports" >> beam.FlatMap(reports_of).with_output_types(bytes)
+        if self.job.recipe.select.near_queries is None:
+            return reports
+        from oreline.stages.near_queries import DropNear  # it needs torch, which rows without this rule do not
+
+        return (reports, selected | "DropNear" >> DropNear(self.job)) | "AllReports" >> beam.Flatten()
+
+
+def reports_of(keyed: tuple[int, bytes]) -> Iterator[bytes]:
+    """Yields a report, nothing for a reference to rows that were put aside."""
+    if keyed[0] == REPORT:
+        yield keyed[1]
 
 
 @dataclass(frozen=True)
@@ -54,26 +69,37 @@ class SelectRows(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def process(self, block: bytes) -> Iterator[bytes]:
-        """Yields the block's report."""
+    def process(self, block: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yields the block's report, and with `select.near_queries` references to the selected rows by scope."""
         writer = StageWriter(self._job)
         problem = _problem(self._job)
         if problem is not None:
-            yield writer.close(failure="nothing_to_select_from", message=problem).encode()
+            yield REPORT, writer.close(failure="nothing_to_select_from", message=problem).encode()
             return
         if self._job.stop_requested():
-            yield writer.close(stopped="interrupted", message="select was stopped; it starts over").encode()
+            yield REPORT, writer.close(stopped="interrupted", message="select was stopped; it starts over").encode()
             return
         reference, start, rows = json.loads(block)
         queries = self._job.read(decode_row_group(reference.encode())).slice(start, rows)
+        rows = self._rows(queries, writer)
+        if self._job.recipe.select.near_queries is None:
+            writer.kept(query.query_id for query, _ in rows)
+            writer.rows("triples", [triple for _, triple in rows])
+        else:
+            for piece in put_aside(self._job, rows):
+                yield piece.key, piece.encode()
+        yield REPORT, writer.close().encode()
+
+    def _rows(self, queries: pa.Table, writer: StageWriter) -> list[tuple[Query, Triple]]:
+        """Returns the selected rows of some queries; the others are dropped."""
         rules = Rules.of(self._job.recipe)
         near_equal = NearEqual(rules.select.near_equal)
         heartbeat = Heartbeat(self._job)
+        rows: list[tuple[Query, Triple]] = []
         for case in read_cases(self._job, queries):
             selected = select_row(case, rules, near_equal)
             if selected.triple is not None:
-                writer.kept([case.query.query_id])
-                writer.rows("triples", [selected.triple])
+                rows.append((case.query, selected.triple))
             elif selected.reject is not None:
                 writer.dropped(case.query.query_id, selected.reject)
             for name, number in selected.counts.items():
@@ -81,7 +107,7 @@ class SelectRows(beam.DoFn):
                     writer.count(name, number)
             heartbeat.add(1)
         heartbeat.flush()
-        yield writer.close().encode()
+        return rows
 
 
 def _problem(job: Job) -> str | None:
@@ -90,4 +116,6 @@ def _problem(job: Job) -> str | None:
         return "select.negatives asks for negatives, but mine made no candidates; run mine first or set it to 0"
     if job.recipe.select.pick == "lowest_ranked" and job.recipe.select.negatives and "judgements" not in job.inputs:
         return "select.pick: lowest_ranked needs judged candidates, but judge did not run; use hardest or random"
+    if job.recipe.select.near_queries is not None and "vectors" not in job.inputs:
+        return "select.near_queries compares vectors, but embed made none; run embed first, or leave the key out"
     return None

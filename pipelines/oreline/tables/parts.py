@@ -131,7 +131,15 @@ class _OpenPart:
         self._path = path
         self._table = table
         self._file = HashedFile(files.join(output, path))
-        self._parquet = pq.ParquetWriter(self._file, table_schema(table), compression="zstd")
+        schema = table_schema(table)
+        # Hashes in bytes repeat nothing and cannot be compressed: trying costs more than it saves.
+        hashes = {field.name for field in schema if field.type == pa.large_binary()}
+        self._parquet = pq.ParquetWriter(
+            self._file,
+            schema,
+            compression={name: "none" if name in hashes else "zstd" for name in schema.names},
+            use_dictionary=[name for name in schema.names if name not in hashes],
+        )
         self._rows = 0
         self._digest = 0
         self._ids = Tally()

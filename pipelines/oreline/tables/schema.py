@@ -4,6 +4,7 @@ import types
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
@@ -13,7 +14,13 @@ from oreline.records import ROW_TYPES
 
 Row = TypeVar("Row")
 
-_SCALARS: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_SCALARS: dict[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    bytes: pa.large_binary(),
+}
 
 
 def table_schema(table: str) -> pa.Schema:
@@ -30,8 +37,16 @@ def row_schema(row_type: type) -> pa.Schema:
 def to_arrow(row_type: type[Row], rows: Sequence[Row]) -> pa.Table:
     """Returns the rows as an Arrow table with `row_schema(row_type)`."""
     schema = row_schema(cast("Hashable", row_type))
-    columns = [pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in schema.names]
+    columns = [
+        pa.array(_column(list(map(attrgetter(name), rows)), schema.field(name).type), schema.field(name).type)
+        for name in schema.names
+    ]
     return pa.table(columns, schema=schema)
+
+
+def _column(values: list[object], kind: pa.DataType) -> list[object]:
+    """Returns a column's values as pyarrow takes them: those that hold no rows already are."""
+    return [_plain(value) for value in values] if pa.types.is_nested(kind) else values
 
 
 def from_arrow(row_type: type[Row], table: pa.Table) -> list[Row]:
@@ -108,6 +123,8 @@ def _nested_row(inner: object) -> type | None:
 
 def _plain(value: object) -> object:
     """Turns nested rows into the dictionaries and lists that pyarrow takes."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {spec.name: _plain(getattr(value, spec.name)) for spec in fields(value)}
     if isinstance(value, list):

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from oreline.recipe.settings.base import OPERATIONAL, Settings
 from oreline.recipe.settings.beam import Beam
+from oreline.recipe.settings.decontaminate import Decontaminate
 from oreline.recipe.settings.dedup import Dedup
 from oreline.recipe.settings.encoder import Encoder
 from oreline.recipe.settings.export import Export
@@ -36,6 +37,8 @@ class Recipe(Settings):
     """The model whose vectors are searched."""
     dedup: Dedup = Dedup()
     """Stage dedup."""
+    decontaminate: Decontaminate = Decontaminate()
+    """Evaluation sets that must not be trained on; dedup compares documents with them, filter queries."""
     synthesize: Synthesize = Synthesize()
     """Stage synthesize."""
     filter: Filter = Filter()

@@ -37,6 +37,19 @@ class Relabel(Settings):
     """As above, for extractive ones."""
 
 
+class NearQueries(Settings):
+    """Selected rows whose queries mean nearly the same, by the vectors of the store.
+
+    Rows go after negatives are picked: of a row that goes, a positive may be a negative of the row that stays for it,
+    unless a judge, the ceiling or another rule keeps it out.
+    """
+
+    cosine: Annotated[float, Field(gt=0.0, le=1.0)] = 0.98
+    """Cosine of two queries' vectors from which only one of their rows stays."""
+    human: bool = False
+    """Whether rows of human queries may go too."""
+
+
 class Select(Settings):
     """Which rows are made, and which negatives they get."""
 
@@ -56,5 +69,7 @@ class Select(Settings):
     """Word-5-gram Jaccard with a positive from which a document is no negative; null switches the rule off."""
     siblings: Literal["judge", "exclude", "allow"] = "judge"
     """Other chunks of a positive's parent; `judge`: eligible only if a judge found them irrelevant."""
+    near_queries: NearQueries | None = None
+    """Of rows whose queries are near by cosine, within dataset, instruction and split, one stays; null: all do."""
     shortage: Literal["keep", "drop"] = "keep"
     """What happens to rows with fewer negatives than asked for."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from oreline.recipe.settings.base import Count, Settings, Share
+from oreline.recipe.settings.base import OPERATIONAL, Count, Settings, Share
 from oreline.records import Content, TaskType
 
 SourceFormat = Literal["jsonl", "parquet", "csv", "tsv", "beir", "markdown", "text", "python-docs"]
@@ -67,6 +67,8 @@ class Source(Settings):
     """Instruction of this source's own queries."""
     lang: str | None = None
     """Language of documents and queries that state none."""
+    mteb_task: str | None = Field(default=None, json_schema_extra=OPERATIONAL)
+    """Name of the MTEB task that this is the training data of: a model trained on it is not zero-shot there."""
     limit: Count | None = None
     """At most this many documents, chosen by a hash of the id; default: all."""
     reject_share: Share = 0.01

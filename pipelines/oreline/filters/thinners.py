@@ -1,0 +1,55 @@
+"""Thinners: the steps between merging and rating that look at more than one block, in their order."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from oreline.filters.caps import PairCaps, caps_of
+from oreline.filters.duplicates import PairDuplicates, QueryDuplicates
+from oreline.filters.judged import JudgedQuery, Thinned
+from oreline.filters.rater import active_rater
+from oreline.job import Job, StageWriter
+from oreline.recipe.settings import Recipe
+from oreline.shuffle import Reference
+
+
+class Thinner(Protocol):
+    """A step that is prepared block by block, decided by hash range, and applied block by block."""
+
+    def prepare(self, queries: Sequence[JudgedQuery]) -> Iterator[Reference]:
+        """Yields references to what is decided by, by hash range."""
+        ...
+
+    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
+        """Returns the path of what is decided of a hash range."""
+        ...
+
+    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: Iterable[bytes]) -> Thinned:
+        """Returns what stays of a block, and tells what goes."""
+        ...
+
+
+def caps_after_rating(recipe: Recipe) -> bool:
+    """Says whether the caps wait for the rater, as they choose by rating."""
+    return caps_of(recipe) is not None and recipe.filter.caps.choose == "rating" and active_rater(recipe) is not None
+
+
+def thinners(job: Job) -> dict[str, Thinner | None]:
+    """Returns the thinners that a recipe asks for, by name, in order.
+
+    The last one may move no pairs; after one that does, and where there is none at all, None gathers what stays.
+    """
+    settings = job.recipe.filter
+    found: dict[str, Thinner | None] = {}
+    moves = False
+    if settings.duplicates == "drop":
+        found["Queries"] = QueryDuplicates(job)
+        moves = settings.near_queries.positives != "same"
+    if settings.near_pairs is not None:
+        found["Pairs"] = PairDuplicates(job)
+        moves = True
+    if caps_of(job.recipe) is not None and not caps_after_rating(job.recipe):
+        found["Caps"] = PairCaps(job)
+        moves = False
+    if not found or moves:
+        found["Rest"] = None
+    return found

@@ -1,0 +1,109 @@
+"""The pace of the calls to one model: window, rates per minute, and the pauses that the provider asks for."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Self
+
+from oreline.llm.minutes import MinuteLimit, Taken
+from oreline.llm.window import Ending, Window
+from oreline.recipe.settings import Llm
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Leave for one call, to be given back when it has ended; `tokens` is what it reserved."""
+
+    tokens: Taken | None
+
+
+@dataclass
+class Pace:
+    """Lets calls begin in the order in which they come. For one event loop, whose clock it reads; make it anywhere.
+
+    `requests` and `tokens` are limits per minute, None for none.
+    """
+
+    window: Window
+    requests: MinuteLimit | None = None
+    tokens: MinuteLimit | None = None
+    _waiting: deque[tuple[int, "asyncio.Future[Permit | None]"]] = field(default_factory=deque, init=False)
+    _paused_until: float = field(default=float("-inf"), init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    @classmethod
+    def of(cls, llm: Llm) -> Self:
+        """Returns the pace of one of `llm.workers` processes, which know nothing of each other.
+
+        Each keeps its share of calls in flight, at least one, and of both rates, however small.
+        """
+        share = 1 / llm.workers
+        return cls(
+            Window(max(1, llm.concurrency // llm.workers)),
+            None if llm.requests_per_minute is None else MinuteLimit(llm.requests_per_minute * share),
+            None if llm.tokens_per_minute is None else MinuteLimit(llm.tokens_per_minute * share),
+        )
+
+    async def enter(self, tokens: int) -> Permit | None:
+        """Waits until a call may begin that takes `tokens` at most; returns None if the pace was closed first."""
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            return None
+        if not self._waiting and self.window.is_open and self._delay(tokens, loop.time()) <= 0.0:
+            return self._permit(tokens, loop.time())
+        future: asyncio.Future[Permit | None] = loop.create_future()
+        self._waiting.append((tokens, future))
+        self._serve()
+        return await future
+
+    def leave(self, permit: Permit, ending: Ending, tokens: int | None = None) -> None:
+        """Takes a permit back, with the tokens that the call took, None if that is not known."""
+        self.window.end(ending)
+        if self.tokens is not None and permit.tokens is not None and tokens is not None:
+            self.tokens.correct(permit.tokens, tokens)
+        self._serve()
+
+    def pause(self, seconds: float) -> None:
+        """Lets no call begin for some time: the provider asked one of them to wait, and means all."""
+        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
+
+    def close(self) -> None:
+        """Lets no call begin any more; those that wait are told so."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+
+    def _serve(self) -> None:
+        """Lets in whoever may begin, and comes back when the next one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._waiting and self.window.is_open:
+            tokens, future = self._waiting[0]
+            delay = self._delay(tokens, loop.time())
+            if delay > 0.0:
+                self._timer = loop.call_later(delay, self._serve)
+                return
+            self._waiting.popleft()
+            if not future.done():
+                future.set_result(self._permit(tokens, loop.time()))
+
+    def _delay(self, tokens: int, now: float) -> float:
+        delay = self._paused_until - now
+        if self.requests is not None:
+            delay = max(delay, self.requests.delay(1, now))
+        if self.tokens is not None:
+            delay = max(delay, self.tokens.delay(tokens, now))
+        return delay
+
+    def _permit(self, tokens: int, now: float) -> Permit:
+        if self.requests is not None:
+            self.requests.take(1, now)
+        self.window.begin()
+        return Permit(None if self.tokens is None else self.tokens.take(tokens, now))

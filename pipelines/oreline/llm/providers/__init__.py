@@ -1,0 +1,5 @@
+"""Those who answer requests: Gemini, and servers that speak OpenAI's protocol. `opening` chooses among them."""
+
+from oreline.llm.providers.protocol import CallFailed, Capabilities, FailureKind, Provider, Reply
+
+__all__ = ["CallFailed", "Capabilities", "FailureKind", "Provider", "Reply"]

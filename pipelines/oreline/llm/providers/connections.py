@@ -1,0 +1,138 @@
+"""HTTP as all providers need it: a session that opens as many connections as calls, and what a server asks to wait."""
+
+import importlib
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies
+
+import aiohttp
+
+MOST_BYTES = 16 * 2**20
+"""Of an answer's body, at most: several times the longest that a model writes, log-probabilities included."""
+
+PLAIN = {"Accept-Encoding": "identity"}
+"""What a client sends whose bodies go through `read_bounded`: a megabyte may unpack to gigabytes."""
+
+_NAMES_SECONDS = 300
+
+
+class Disconnected(aiohttp.ClientError):
+    """A connection that could not be made or broke; the client library does not know it, and does not hide a retry."""
+
+
+class Bounded(aiohttp.ClientResponse):
+    """A response whose body is read up to `MOST_BYTES`; with a longer one, or one without end, it breaks off."""
+
+    async def read(self) -> bytes:
+        """Returns the body; raises ClientPayloadError if it is too long."""
+        if self._body is None:
+            try:
+                self._body = await _joined(self.content.iter_any())
+            except BaseException:
+                self.close()
+                raise
+        return await super().read()
+
+
+class Stream(Protocol):
+    """The body of a response of httpx or httpx2."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yields the body block by block."""
+        ...
+
+    async def aclose(self) -> None:
+        """Gives the connection back."""
+        ...
+
+
+class Response(Protocol):
+    """A response of httpx or httpx2, whichever the openai package uses, before its body is read."""
+
+    stream: Stream
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; names in any case."""
+        ...
+
+
+async def read_bounded(response: Response) -> None:
+    """Reads a response's body up to `MOST_BYTES`, as an event hook.
+
+    Raises ClientPayloadError if it is longer, or packed, which nobody asked for (see `PLAIN`).
+    """
+    stream = response.stream
+    try:
+        packed = response.headers.get("content-encoding", "identity")
+        if packed != "identity":
+            raise aiohttp.ClientPayloadError(f"the answer is packed ({packed}), though it was asked for as it is")
+        body = await _joined(stream)
+    finally:
+        await stream.aclose()
+    library = importlib.import_module(type(response).__module__.partition(".")[0])
+    response.stream = library.ByteStream(body)
+
+
+async def _joined(blocks: AsyncIterable[bytes]) -> bytes:
+    body = bytearray()
+    async for block in blocks:
+        body += block
+        if len(body) > MOST_BYTES:
+            raise aiohttp.ClientPayloadError(f"the answer is longer than {MOST_BYTES:,} bytes")
+    return bytes(body)
+
+
+async def _unhidden(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Renames the errors on which google-genai 2.x waits up to ten seconds and sends the request again, unasked."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectionError as error:
+        raise Disconnected(f"{type(error).__name__}: {error}") from None
+
+
+async def _at_home(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps a key where it belongs: aiohttp follows redirects, and takes no header but Authorization off on the way."""
+    response = await handler(request)
+    target = response.headers.get("location")
+    if 300 <= response.status < 400 and target and _host(target, str(request.url)) != request.url.host:
+        response.close()
+        raise Disconnected(f"{request.url.host} sends its callers to another host, {target}; nothing was sent there")
+    return response
+
+
+def _host(target: str, base: str) -> str | None:
+    try:
+        return urlsplit(urljoin(base, target)).hostname
+    except ValueError:
+        return None
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Returns an HTTP session without a limit of connections; proxies are taken from the environment."""
+    # trust_env looks into the environment for every call, so it is off where there is nothing to find.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=_NAMES_SECONDS),
+        trust_env=bool(getproxies()),
+        middlewares=(_unhidden, _at_home),
+        response_class=Bounded,
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Returns the seconds that Retry-After asks for, a number or an HTTP date (RFC 9110, 10.2.3), or None."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,109 @@
+"""What a provider does: one call, one reply. Retries, journal and budget are not its business."""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from oreline.llm.requests import AnswerStatus, Request, TokenLogprob
+from oreline.scripts import one_line
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MOST_TOKENS = 2**31
+_SAID_CHARACTERS = 300
+
+FailureKind = Literal["transient", "rate", "quota", "key", "model", "request"]
+"""Why a call gave no reply.
+
+transient: 5xx, timeouts, broken connections; rate: too many requests for now; quota: the day's, or the money, are used
+up; key: the key is wrong or may not do this; model: there is no such model, or it cannot do what every request asks;
+request: the provider does not take this request.
+"""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A provider's answer. Token counts are None where it states none; `output_tokens` leaves thinking out.
+
+    `logprobs` are those of the generated tokens, or of the text that a request asked to score. What no table can hold
+    is made into something that it can: lone surrogates become U+FFFD, counts that cannot be are none.
+    """
+
+    status: AnswerStatus
+    text: str
+    reason: str | None = None
+    model_version: str | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    thinking_tokens: int | None = None
+    output_tokens: int | None = None
+    logprobs: list[TokenLogprob] | None = None
+
+    def __post_init__(self) -> None:
+        """Looks at what the server sent; raises TypeError for what is no text or no number."""
+        for name in ("text", "reason", "model_version"):
+            value = getattr(self, name)
+            if value is not None and _SURROGATES.search(value):
+                object.__setattr__(self, name, _storable(value))
+        for name in ("prompt_tokens", "cached_tokens", "thinking_tokens", "output_tokens"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and 0 <= value < _MOST_TOKENS):
+                object.__setattr__(self, name, None)
+        if self.logprobs is not None:
+            math.fsum(each.logprob for each in self.logprobs)
+            if _SURROGATES.search("".join(each.token for each in self.logprobs)):
+                storable = [replace(each, token=_storable(each.token)) for each in self.logprobs]
+                object.__setattr__(self, "logprobs", storable)
+
+
+def _storable(text: str) -> str:
+    return _SURROGATES.sub("\ufffd", text)
+
+
+class CallFailed(Exception):
+    """A call that gave no reply; `retry_after` is how many seconds the provider wants to be left alone.
+
+    `message` is one line of at most 300 characters that a terminal can show, whatever the server said.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, retry_after: float | None = None) -> None:
+        said = one_line(_CONTROLS.sub(" ", _storable(message)))
+        said = said if len(said) <= _SAID_CHARACTERS else f"{said[:_SAID_CHARACTERS]}…"
+        super().__init__(said)
+        self.kind = kind
+        self.message = said
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do, as far as it is known without asking it. A server of one's own is believed to do its best.
+
+    generated_logprobs: log-probabilities of the tokens it writes; prompt_logprobs: those of a given text
+    (`Request.scored`); counts_tokens: `Provider.count_tokens` gives numbers; batch: there is a batch mode.
+    """
+
+    generated_logprobs: bool
+    prompt_logprobs: bool
+    counts_tokens: bool
+    batch: bool
+
+
+class Provider(Protocol):
+    """A model's API. It is made, used and closed on one event loop."""
+
+    async def generate(self, request: Request) -> Reply:
+        """Sends a request once and returns the reply; raises CallFailed if none came."""
+        ...
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """Returns how many tokens a request's prompt and system instruction are, or None if the provider counts none.
+
+        Costs nothing. Raises CallFailed as `generate` does.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        ...

@@ -1,0 +1,214 @@
+"""The steps of dedup as functions from references to references; the stage wires them. No Beam here.
+
+A step's key is a group's ordinal or a hash range. Steps with several kinds of output put the kind into the key.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from oreline.heartbeat import Heartbeat
+from oreline.job import Job
+from oreline.minhash.clusters import decide
+from oreline.minhash.comparing import halves, reaching
+from oreline.minhash.components import labels_of
+from oreline.minhash.forms import Ints
+from oreline.minhash.grams import Hashes
+from oreline.minhash.groups import Group, group_of, groups, groups_apart
+from oreline.minhash.members import members_of
+from oreline.minhash.parameters import Parameters
+from oreline.minhash.remembered import exact_against
+from oreline.minhash.signing import sign
+from oreline.minhash.stars import CENTRES, distinct_edges, star_edges
+from oreline.shuffle import Reference, Scatter, gather
+
+_RANGE_ROWS = 1_000_000
+
+
+class Route(IntEnum):
+    """Where an output goes: the lowest digits of its key."""
+
+    COMPARE = 0
+    JOIN = 1
+    DESCRIBE = 2
+    REWRITE = 3
+    MOVE = 4
+
+
+_ROUTES = 8
+
+
+def routed(keys: Ints, route: Route) -> Ints:
+    """Returns keys with a route."""
+    return keys * _ROUTES + route
+
+
+def along(route: Route, reference: Reference) -> Iterator[Reference]:
+    """Yields a reference under its plain key if it goes that way."""
+    key, encoded = reference
+    if key % _ROUTES == route:
+        yield key // _ROUTES, encoded
+
+
+def ranges_of(hashes: Hashes, ranges: int) -> Ints:
+    """Returns the hash range, 0 to `ranges` - 1, of each hash."""
+    half = np.uint64(32)
+    return np.asarray(((hashes >> half) * np.uint64(ranges)) >> half, np.int64)
+
+
+def spread(nodes: Ints, ranges: int) -> Ints:
+    """Returns a range, 0 to `ranges` - 1, for each node; neighbouring nodes fall apart."""
+    return ranges_of(nodes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15), ranges)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one job."""
+
+    job: Job
+    parameters: Parameters
+
+    @cached_property
+    def estimating(self) -> bool:
+        """Whether similarities to known documents are estimates, as their shingles are not kept."""
+        return not exact_against(self.job.recipe)
+
+    def ranges(self, rows: int = 1) -> int:
+        """Returns the number of hash ranges for `rows` rows per document; what comes out does not depend on it."""
+        documents = sum(part.rows for part in self.job.parts("documents"))
+        return 1 + documents * rows // _RANGE_ROWS
+
+    def listed(self) -> Iterator[tuple[int, bytes]]:
+        """Yields all groups, each under its ordinal."""
+        for group in groups(self.job):
+            yield group.ordinal, group.encode()
+
+    def signed(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From a group to its buckets by range; none once the user stopped the run."""
+        del key
+        equal, bands = Scatter(self.job, "equal"), Scatter(self.job, "bands")
+        heartbeat = Heartbeat(self.job)
+        ranges = self.ranges(1 + self.parameters.bands)
+        for encoded in references:
+            if self.job.stop_requested():
+                return
+            group = Group.decode(encoded)
+            found = sign(group, self.parameters)
+            for scatter, table in ((equal, found.equal), (bands, found.bands)):
+                keys = ranges_of(table.column("bucket").to_numpy(), ranges)
+                yield from scatter.write(keys, table)
+                yield from scatter.close()
+            if not group.known:
+                heartbeat.add(group.reference.rows)
+        heartbeat.flush()
+
+    def edges(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From a range of buckets to star edges: those to compare by group, the others to be joined, and classes."""
+        del key
+        found = gather(references)
+        if "equal" in found:
+            table = found["equal"]
+            buckets, checks, nodes = (table.column(name).to_numpy() for name in ("bucket", "check", "node"))
+            # The second hash tells documents apart that share the first by chance.
+            equal = star_edges(buckets ^ (checks * np.uint64(0x9E3779B97F4A7C15)), nodes.astype(np.uint64), nodes, 1)
+            yield from self._joined(equal)
+            yield from self._classes(equal)
+        if "bands" in found:
+            table = found["bands"]
+            buckets, classes, nodes = (table.column(name).to_numpy() for name in ("bucket", "class", "node"))
+            verified = self.parameters.verify != "none"
+            near = star_edges(buckets, classes, nodes, CENTRES if verified else 1)
+            if verified:
+                yield from self._scattered("edges", group_of(near.column("low").to_numpy()), Route.COMPARE, near)
+            else:
+                yield from self._joined(near)
+
+    def first_ends(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From edges by the group of their first ends to the same with what they are compared by, by the other."""
+        del key
+        group, rest = groups_apart(references)
+        found = gather(rest)
+        if group is None or "edges" not in found or self.job.stop_requested():
+            return
+        edges = distinct_edges(*(found["edges"].column(name).to_numpy() for name in ("low", "high")))
+        yield from self._halves(group, edges.column("low").to_numpy(), edges.column("high").to_numpy(), "halves")
+
+    def second_ends(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From edges by the group of their second ends to those that reach the threshold, to be joined."""
+        del key
+        group, rest = groups_apart(references)
+        if group is None or not rest or self.job.stop_requested():
+            return
+        for reference in rest:
+            block = gather([reference])["halves"]
+            reached = block.filter(pa.array(reaching(block, group, self.parameters, estimating=self.estimating)))
+            ends = (reached.column(name).to_numpy() for name in ("here", "there"))
+            yield from self._joined(distinct_edges(*ends))
+
+    def joined(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From all edges to the labels of their nodes, by group; on one machine."""
+        del key
+        labels = labels_of(gather(references)["edges"])
+        groups_of_nodes = group_of(labels.column("node").to_numpy())
+        yield from self._scattered("labels", groups_of_nodes, Route.DESCRIBE, labels)
+
+    def described(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From the labels and classes of a group to what deciding needs, by range of labels."""
+        del key
+        group, rest = groups_apart(references)
+        found = gather(rest)
+        if group is None or "labels" not in found or self.job.stop_requested():
+            return
+        members = members_of(group, found["labels"], found.get("classes", found["labels"].slice(0, 0)), self.job)
+        scatter = Scatter(self.job, "members")
+        yield from scatter.write(spread(members.column("label").to_numpy(), self.ranges()), members)
+        yield from scatter.close()
+
+    def decided(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From whole clusters to decisions by the dropped one's group, keepers to be compared with, and moves."""
+        del key
+        found = decide(gather(references)["members"])
+        decisions = found.decisions
+        nodes, keepers = (decisions.column(name).fill_null(-1).to_numpy() for name in ("node", "keeper_node"))
+        yield from self._scattered("decisions", group_of(nodes), Route.REWRITE, decisions)
+        asked = np.asarray(keepers >= 0, np.bool_) & decisions.column("similarity").is_null().to_numpy()
+        pairs = pa.table([keepers[asked], nodes[asked]], names=["keeper", "node"])
+        yield from self._scattered("keepers", group_of(keepers[asked]), Route.COMPARE, pairs)
+        yield from self._scattered("moves", np.zeros(found.moves.num_rows, np.int64), Route.MOVE, found.moves)
+
+    def keepers(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
+        """From keepers of a group to what the dropped documents are compared by, by their groups."""
+        del key
+        group, rest = groups_apart(references)
+        found = gather(rest)
+        if group is None or "keepers" not in found or self.job.stop_requested():
+            return
+        keepers, nodes = (found["keepers"].column(name).to_numpy() for name in ("keeper", "node"))
+        yield from self._halves(group, keepers, nodes, "asked")
+
+    def _halves(self, group: Group, here: Ints, there: Ints, tag: str) -> Iterator[Reference]:
+        scatter = Scatter(self.job, tag)
+        order = np.argsort(group_of(there), kind="stable")  # then nothing has to be sorted with its shingles
+        here, there = here[order], there[order]
+        for block in halves(group, here, there, self.parameters, estimating=self.estimating):
+            yield from scatter.write(group_of(block.column("there").to_numpy()), block)
+        yield from scatter.close()
+
+    def _joined(self, edges: pa.Table) -> Iterator[Reference]:
+        yield from self._scattered("edges", np.zeros(edges.num_rows, np.int64), Route.JOIN, edges)
+
+    def _classes(self, equal: pa.Table) -> Iterator[Reference]:
+        """Star edges of equal documents name each class by its first node."""
+        for end in ("low", "high"):
+            nodes = equal.column(end).to_numpy()
+            table = pa.table([nodes, equal.column("low")], names=["node", "label"])
+            yield from self._scattered("classes", group_of(nodes), Route.DESCRIBE, table)
+
+    def _scattered(self, tag: str, keys: Ints, route: Route, table: pa.Table) -> Iterator[Reference]:
+        scatter = Scatter(self.job, tag)
+        yield from scatter.write(routed(keys, route), table)
+        yield from scatter.close()

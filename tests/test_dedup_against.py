@@ -1,0 +1,141 @@
+"""New against old: a finished run's signatures stand for its documents, and two runs find the clusters of one."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from dedup_world import SENTENCE, dedup, document, pair
+from oreline.fingerprint import pending
+from oreline.minhash.parameters import Parameters
+from oreline.minhash.remembered import known_problems
+from oreline.records import Document, Pair, Reject, Signature
+from oreline.stages.catalog import BY_NAME
+
+from house import finish, recipe_for, rows_of
+
+LONG = " ".join([SENTENCE] * 3)
+EDITED = SENTENCE.replace("warm", "cold") + " " + SENTENCE + " " + SENTENCE
+
+
+def world() -> list[Document]:
+    """Families of edited copies; members of a family differ by one to three words of 200."""
+    documents = []
+    for family in range(30):
+        words = [f"w{family}x{place}" for place in range(200)]
+        for member in range(1 + family % 5):
+            edited = [
+                f"e{member}" if place in (10 + member // 2, 20 + member) else word for place, word in enumerate(words)
+            ]
+            documents.append(document(f"{family:02}-{member}", " ".join(edited if member else words)))
+    return documents
+
+
+def clusters(output: Path) -> dict[str, str | None]:
+    return {each.doc_id: each.cluster for each in rows_of(output, "dedup", "signatures", Signature)}
+
+
+def run(output: Path, documents: Sequence[Document], **settings: object) -> Mapping[str, int]:
+    return dedup(recipe_for(output, dedup=settings), documents).drops
+
+
+@pytest.mark.parametrize("verify", ["jaccard", "none"])
+def test_two_runs_find_the_clusters_of_one(tmp_path: Path, verify: str) -> None:
+    documents = world()
+    old, new = documents[::2], documents[1::2]
+    shared = {"verify": verify, "remember": "shingles"}
+    run(tmp_path / "one", documents, **shared)
+    run(tmp_path / "old", old, **shared)
+    shutil.rmtree(tmp_path / "old" / "dedup" / "documents")  # its texts are not needed
+    shutil.rmtree(tmp_path / "old" / "ingest")
+    run(tmp_path / "new", new, **shared, against=[str(tmp_path / "old")])
+    expected = clusters(tmp_path / "one")
+    assert len(set(expected.values())) > 20
+    assert clusters(tmp_path / "new") == {each.doc_id: expected[each.doc_id] for each in new}
+    kept_by_two = [each for name in ("old", "new") for each in kept(tmp_path / name)]
+    assert {expected[each] or each for each in kept_by_two} == {
+        expected[each] or each for each in kept(tmp_path / "one")
+    }
+
+
+def kept(output: Path) -> list[str]:
+    return [each.doc_id for each in rows_of(output, "dedup", "signatures", Signature) if each.keeper is None]
+
+
+def test_a_near_duplicate_of_a_known_document_is_dropped_by_an_estimate_that_says_so(tmp_path: Path) -> None:
+    run(tmp_path / "old", [document("a", LONG)])
+    drops = run(tmp_path / "new", [document("b", EDITED), document("c", LONG.upper())], against=[str(tmp_path / "old")])
+    assert drops == {"near_duplicate": 1, "exact_duplicate": 1}
+    near, exact = sorted(rows_of(tmp_path / "new", "dedup", "rejects", Reject), key=lambda each: each.row_id)
+    assert near.by == exact.by == "d/a"
+    assert "with d/a of dedup.against (estimated from 112 signature values)" in near.detail
+    assert "title and text equal those of d/a after normalisation" in exact.detail
+
+
+def test_a_known_document_is_never_written_and_pairs_keep_their_texts(tmp_path: Path) -> None:
+    run(tmp_path / "old", [document("a", LONG)])
+    recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "old")]})
+    dedup(recipe, [document("b", LONG), document("c", LONG), document("x", "other")], [pair("q", "c")])
+    assert [each.doc_id for each in rows_of(tmp_path / "new", "dedup", "documents", Document)] == ["d/b", "d/x"]
+    assert rows_of(tmp_path / "new", "dedup", "pairs", Pair) == [pair("q", "b")]
+
+
+def test_short_texts_are_compared_with_known_ones_exactly(tmp_path: Path) -> None:
+    run(tmp_path / "old", [document("a", "two words"), document("z", "more than four words here")])
+    drops = run(
+        tmp_path / "new", [document("b", "Two, words"), document("c", "three")], against=[str(tmp_path / "old")]
+    )
+    assert drops == {"exact_duplicate": 1}
+
+
+def test_datasets_of_other_names_meet_within_the_corpus_only(tmp_path: Path) -> None:
+    run(tmp_path / "old", [document("a", LONG, dataset="first")])
+    against = [str(tmp_path / "old")]
+    assert run(tmp_path / "apart", [document("b", LONG)], against=against) == {}
+    assert run(tmp_path / "new", [document("b", LONG)], against=against, within="corpus") == {"exact_duplicate": 1}
+
+
+def test_the_fingerprint_holds_what_is_known_and_not_where(tmp_path: Path) -> None:
+    documents = [document("b", LONG)]
+    run(tmp_path / "old", [document("a", LONG)])
+    shutil.copytree(tmp_path / "old", tmp_path / "moved")
+    run(tmp_path / "other", [document("c", EDITED)])
+    prints = {}
+    for name in ("old", "moved", "other"):
+        recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / name)]})
+        finish(recipe, "ingest", {"documents": documents, "pairs": []})
+        prints[name] = pending(recipe, BY_NAME["dedup"], "").fingerprint
+    assert prints["old"] == prints["moved"] != prints["other"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "message"),
+    [
+        ({"remember": "nothing"}, "remembers nothing; run its recipe with dedup.remember: signatures"),
+        ({"ngram": 3}, r"signatures of .* have ngram 3 \(here 5\)"),
+        ({"seed": 2}, r"seed 2 \(here 1\)"),
+        ({"bands": 10}, r"permutations 80 \(here 112\)"),
+    ],
+)
+def test_outputs_that_cannot_be_compared_with_are_refused(
+    tmp_path: Path, theirs: Mapping[str, object], message: str
+) -> None:
+    run(tmp_path / "old", [document("a", LONG)], **theirs)
+    recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "old")]})
+    (problem,) = known_problems(recipe, Parameters.of(recipe.dedup))
+    assert re.search(message, problem)
+
+
+def test_an_output_without_dedup_is_refused(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "none")]})
+    (problem,) = known_problems(recipe, Parameters.of(recipe.dedup))
+    assert "has no finished dedup" in problem
+
+
+def test_an_empty_known_output_changes_nothing(tmp_path: Path) -> None:
+    run(tmp_path / "old", [])
+    recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "old")]})
+    assert list(known_problems(recipe, Parameters.of(recipe.dedup))) == []
+    assert dedup(recipe, [document("a", "x")]).books.kept.count == 1
