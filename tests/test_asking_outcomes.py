@@ -40,7 +40,7 @@ def attempts_of(asking: Asking) -> list[Answer]:
         ("server", "no_answer", 3),
         ("garbage", "no_answer", 3),
         ("reset", "no_answer", 3),
-        ("bad_request", "no_answer", 1),
+        ("bad_request", "not_taken", 1),
     ],
 )
 def test_a_request_that_fails_becomes_a_reject_and_the_others_go_on(

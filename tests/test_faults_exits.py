@@ -6,6 +6,7 @@ import pytest
 
 from line_house import write_pages
 from oreline.cli import main
+from oreline.tables.manifest import read_manifest
 from server_faults import FaultKind
 
 from gemini_server import GeminiServer
@@ -59,3 +60,28 @@ def test_each_end_has_its_exit_code_and_one_message_and_the_next_run_pays_only_w
     assert found == 0, told
     answered = gemini_server.answered_prompts
     assert len(answered) == len(set(answered)) >= 28
+
+
+def test_what_got_no_answer_is_asked_for_by_the_next_run_and_what_is_not_taken_is_not(
+    tmp_path: Path, gemini_server: GeminiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docs = write_pages(tmp_path)
+    (docs / "mill.md").write_text("# Mill\n\nThe mill of the village has four sails and a miller.\n")
+    (tmp_path / "recipe.yaml").write_text(
+        f"output: {tmp_path / 'out'}\nsources: [{docs}]\n"
+        f"llm: {{model: gemini-3.5-flash-lite, base_url: '{gemini_server.url}', server: local, call_attempts: 1}}\n"
+    )
+    gemini_server.fault("server", "four sails")
+    assert ends(tmp_path, capsys)[0] == 0
+    without = read_manifest(str(tmp_path / "out"), "synthesize")
+    assert without is not None
+    assert without.drops == {"no_answer": 1}
+    answered = len(gemini_server.answered_prompts)
+    gemini_server.faults.clear()
+    gemini_server.fault("bad_request", "four sails")
+    assert "dropped without an answer: 1; asked again" in ends(tmp_path, capsys)[1]
+    taken = read_manifest(str(tmp_path / "out"), "synthesize")
+    assert taken is not None
+    assert taken.drops == {"not_taken": 1}
+    assert "asked again" not in ends(tmp_path, capsys)[1]
+    assert len(gemini_server.answered_prompts) == answered

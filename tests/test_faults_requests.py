@@ -35,7 +35,7 @@ ALWAYS: dict[FaultKind, Expected] = {
     "slow": Expected("no_answer", CALL_ATTEMPTS, f"no answer within llm.timeout, {SECONDS} seconds"),
     "flood": Expected("no_answer", CALL_ATTEMPTS, "is longer than 16,777,216 bytes"),
     "garbage": Expected("no_answer", CALL_ATTEMPTS, ""),
-    "bad_request": Expected("no_answer", 1, "400"),
+    "bad_request": Expected("not_taken", 1, "400"),
     "malformed": Expected("unparsable", 2, "does not follow its schema"),
     "off_schema": Expected("unparsable", 2, "does not follow its schema"),
     "says": Expected("unparsable", 2, "does not follow its schema", text='{"words": ["a"], "grade": 2} Relevant!'),
@@ -47,6 +47,8 @@ ALWAYS: dict[FaultKind, Expected] = {
     "recitation": Expected("refused", 1, "the model refused to answer"),
     "max_tokens": Expected("truncated", 2, "the answer was cut off; llm.max_output_tokens is too small"),
 }
+
+UNANSWERED = ("no_answer", "not_taken")
 
 PASSING: tuple[FaultKind, ...] = (
     "rate", "server", "unavailable", "deadline", "reset", "endless", "slow", "garbage", "malformed", "off_schema",
@@ -139,7 +141,7 @@ def test_lines_that_no_fault_strikes_are_asked_and_answered_once(met: Met) -> No
 
 
 def test_every_answer_that_came_is_paid_once_and_journaled(met: Met) -> None:
-    answers = [each for each in ALWAYS.values() if each.reject != "no_answer"]
+    answers = [each for each in ALWAYS.values() if each.reject not in UNANSWERED]
     no_answers = len(ALWAYS) - len(answers)
     retried = sum(kind in ("malformed", "off_schema", "empty", "no_candidates", "max_tokens") for kind in PASSING)
     paid = len(CALM) + 1 + sum(each.calls for each in answers) + len(PASSING) + retried
@@ -150,7 +152,7 @@ def test_every_answer_that_came_is_paid_once_and_journaled(met: Met) -> None:
 
 
 def test_the_next_run_asks_again_only_for_what_got_no_answer(met: Met) -> None:
-    without = [kind for kind, expected in ALWAYS.items() if expected.reject == "no_answer"]
+    without = [kind for kind, expected in ALWAYS.items() if expected.reject in UNANSWERED]
     assert met.second.counts["paid_requests"] == len(without)
     again = {line for line, number in met.calls_again.items() if number > met.calls[line]}
     assert again == {always(kind) for kind in without}

@@ -167,16 +167,38 @@ def test_a_budget_that_is_too_small_is_told_with_the_stage_and_what_would_do() -
     (found,) = outlooks(stages, spent)
     assert (found.stops_in, found.may_stop_in) == ("judge" if 1 + 14 * 0.3 > 5 else None, "judge")
     assert "4.00 dollars left" in found.told
-    assert "set llm.budget_usd to 14.20" in found.told
+    # 1 is spent, 44 calls cost 0.3; the last one needs room for twice its prompt and an answer of 2,048 tokens.
+    assert "set llm.budget_usd to 14.51" in found.told
     (enough,) = outlooks([stage("judge", Range.exactly(1), llm)], Spending())
     assert enough.told.endswith("It is enough")
 
 
 def test_a_budget_in_tokens_is_weighed_too() -> None:
-    llm = LITE.model_copy(update={"budget_tokens": 3_000_000})
+    llm = LITE.model_copy(update={"budget_tokens": 3_500_000})
     (found,) = outlooks([stage("synthesize", Range(1, 2, 4), llm)], Spending())
     assert (found.stops_in, found.may_stop_in) == (None, "synthesize")
-    assert "set llm.budget_tokens to 4000000" in found.told
+    assert "set llm.budget_tokens to 5002048" in found.told
+
+
+def test_a_budget_without_room_for_the_longest_answer_is_not_enough() -> None:
+    llm = LITE.model_copy(update={"budget_usd": 0.004})
+    model = ModelForecast("gemini", llm.model, Range(3, 3, 4), Range.exactly(1_000), Range.exactly(100), price_of(llm))
+    made = StageForecast("judge", llm, True, Range.exactly(3), 0, (model,), Range.exactly(1), ())
+    (found,) = outlooks([made], Spending())
+    assert made.dollars is not None
+    assert made.dollars.high < 0.004
+    assert found.stops_in == "judge"
+    assert "0.004 dollars left" in found.told
+    # 4 calls of 0.00055, and 0.0003 for the prompt and 1,948 answer tokens at 2.5 dollars a million.
+    assert "set llm.budget_usd to 0.0074, the most that is expected with room for the longest answer" in found.told
+    raised = replace(made, llm=llm.model_copy(update={"budget_usd": 0.0074}))
+    assert outlooks([raised], Spending())[0].told.endswith("It is enough")
+
+
+def test_a_stage_that_asks_nothing_is_not_stopped_by_a_budget_that_is_spent() -> None:
+    llm = LITE.model_copy(update={"budget_usd": 1.0})
+    spent = Spending({"judge": Label("", "judge", 1, 1000, 2_000_000_000)})
+    assert outlooks([stage("judge", Range.exactly(0), llm)], spent)[0].told.endswith("It is enough")
 
 
 def test_few_answers_make_a_wider_range_than_many() -> None:

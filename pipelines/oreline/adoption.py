@@ -8,6 +8,7 @@ from oreline import files
 from oreline.commit import Pending
 from oreline.errors import CallError, RecipeError
 from oreline.exporters.layout import TRAIN
+from oreline.reasons import UNANSWERED
 from oreline.recipe.loading import LoadedRecipe, load_recipe
 from oreline.stages.catalog import Stage
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest, whole_manifest, write_manifest
@@ -15,11 +16,14 @@ from oreline.tables.parts import Part
 
 
 def adoptable(old: str, stage: str, fingerprint: str) -> Manifest | None:
-    """Returns the manifest of a stage that the earlier output has whole with this fingerprint, else None."""
+    """Returns the manifest of a stage that the earlier output has whole with this fingerprint, else None.
+
+    A stage some of whose requests got no answer is not whole.
+    """
     manifest = whole_manifest(old, stage)
     if manifest is None or manifest.fingerprint != fingerprint or broken_parts(old, manifest):
         return None
-    return manifest
+    return None if manifest.drops.get(UNANSWERED) else manifest
 
 
 def adopt(old: str, new: str, stage: Stage, now: Pending, inputs: Mapping[str, str]) -> Manifest | None:

@@ -11,6 +11,7 @@ from oreline.files import FileInfo
 from oreline.ids import Json, sha256_json
 from oreline.judging.answers import LISTWISE_INPUTS, RATER_INPUTS, ListwiseAnswer, RaterAnswer
 from oreline.prompting.prompt import Prompt, load
+from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Recipe, Source
 from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
@@ -60,6 +61,8 @@ def finished(recipe: Recipe, stage: Stage, now: Pending) -> tuple[Manifest | Non
         return None, "changed: " + ", ".join(_changes(manifest, now))
     if problems := broken_parts(recipe.output, manifest):
         return None, problems[0]
+    if unanswered := manifest.drops.get(UNANSWERED, 0):
+        return None, f"dropped without an answer: {unanswered:,}; asked again"
     return manifest, "finished"
 
 

@@ -1,5 +1,8 @@
 """The fixed codes of rejects, each with the sentence that reports print."""
 
+UNANSWERED = "no_answer"
+"""The one reason that another run may take away: the provider was out of reach."""
+
 REASONS: dict[str, str] = {
     # ingest
     "unreadable": "the row or file cannot be parsed",
@@ -20,7 +23,8 @@ REASONS: dict[str, str] = {
     "blocked": "the provider blocked prompt or answer",
     "truncated": "the answer was cut off at its longest length",
     "unparsable": "the answer does not follow its schema",
-    "no_answer": "the provider gave no answer although it was asked again",
+    UNANSWERED: "the provider gave no answer although it was asked again",
+    "not_taken": "the provider does not take the request",
     "nothing_to_extract": "the document has no title or sentence that a writer could take",
     "too_few_words": "the query has fewer words than filter.min_words",
     "too_many_words": "the query has more words than filter.max_words",

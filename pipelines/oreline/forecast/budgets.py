@@ -1,5 +1,6 @@
 """Whether the budget is enough: what is left of it, and in which stage a run would stop."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,13 +9,17 @@ from oreline.forecast.ranges import ZERO, Range
 from oreline.llm.budget import Budget, effective_budget
 from oreline.llm.spending import Spending
 
+_RESERVED = 2.0
+"""A prompt's tokens reserve so many before it is sent: one for every two bytes, where about four are a token."""
+
 
 @dataclass(frozen=True)
 class Outlook:
     """The budget of a section of models against what an output has spent and would spend up to its last stage.
 
     `needed_dollars` (None if a price is not known) and `needed_tokens` are of all stages up to then. `stops_in` names
-    the stage in which a run is expected to stop, `may_stop_in` that in which it stops if all comes high.
+    the stage in which a run is expected to stop, `may_stop_in` that in which it stops if all comes high. `room_dollars`
+    and `room_tokens` must be left beside: a call is made only where the longest answer would fit.
     """
 
     stages: tuple[str, ...]
@@ -23,6 +28,8 @@ class Outlook:
     spent_tokens: int
     needed_dollars: Range | None
     needed_tokens: Range
+    room_dollars: float
+    room_tokens: float
     stops_in: str | None
     may_stop_in: str | None
 
@@ -32,21 +39,31 @@ class Outlook:
         budget, dollars = self.budget, self.needed_dollars
         left = []
         if budget.dollars is not None:
-            left.append(f"{max(0.0, budget.dollars - self.spent_dollars):.2f} dollars")
+            left.append(f"{_shown(max(0.0, budget.dollars - self.spent_dollars))} dollars")
         if budget.tokens is not None:
             left.append(f"{max(0, budget.tokens - self.spent_tokens):,} tokens")
         told = f"budget for {', '.join(self.stages)}: {budget}; {' and '.join(left)} left"
         name = "llm.budget_tokens" if budget.dollars is None else "llm.budget_usd"
         if budget.dollars is not None and dollars is not None:
-            most = f"{self.spent_dollars + dollars.high:.2f}"
+            most = _rounded_up(self.spent_dollars + dollars.high + self.room_dollars)
         else:
-            most = f"{self.spent_tokens + self.needed_tokens.high:.0f}"
-        remedy = f"set {name} to {most}, the most that is expected"
+            most = f"{self.spent_tokens + self.needed_tokens.high + self.room_tokens:.0f}"
+        remedy = f"set {name} to {most}, the most that is expected with room for the longest answer"
         if self.stops_in is not None:
             return f"{told}. It is not enough: a run would stop in {self.stops_in}; {remedy}"
         if self.may_stop_in is not None:
             return f"{told}. It may not be enough: a run could stop in {self.may_stop_in}; {remedy}"
         return f"{told}. It is enough"
+
+
+def _shown(dollars: float) -> str:
+    return f"{dollars:.2f}" if dollars >= 1 or dollars == 0 else f"{dollars:.2g}"
+
+
+def _rounded_up(dollars: float) -> str:
+    """Returns dollars in cents, less than one in two digits that count, never fewer than they are."""
+    digits = 2 if dollars >= 1 or dollars == 0 else 1 - math.floor(math.log10(dollars))
+    return f"{math.ceil(dollars * 10**digits) / 10**digits:.{digits}f}"
 
 
 def outlooks(forecasts: Sequence[StageForecast], spending: Spending) -> list[Outlook]:
@@ -61,19 +78,35 @@ def _outlook(
     tokens = ZERO
     dollars: Range | None = ZERO
     stops = may_stop = None
+    room_dollars = room_tokens = 0.0
     for each in forecasts:
         tokens = tokens + each.tokens
         dollars = None if dollars is None or each.dollars is None else dollars + each.dollars
-        if each.stage not in stages:
-            continue
-        over = [tokens.expected, tokens.high], budget.tokens, spending.tokens
-        money = ([dollars.expected, dollars.high] if dollars else [0.0, 0.0]), budget.dollars, spending.dollars
-        expected, most = (
-            any(limit is not None and spent + needed[place] > limit for needed, limit, spent in (over, money))
-            for place in (0, 1)
-        )
-        stops = stops or (each.stage if expected else None)
-        may_stop = may_stop or (each.stage if most else None)
+        if each.stage in stages and each.calls.high:
+            own_tokens, own_dollars = _room(each, budget)
+            room_tokens, room_dollars = max(room_tokens, own_tokens), max(room_dollars, own_dollars)
+            limits = (
+                (budget.tokens, spending.tokens + own_tokens, tokens),
+                (budget.dollars, spending.dollars + own_dollars, dollars or ZERO),
+            )
+            if any(limit is not None and beside + needed.expected > limit for limit, beside, needed in limits):
+                stops = stops or each.stage
+            if any(limit is not None and beside + needed.high > limit for limit, beside, needed in limits):
+                may_stop = may_stop or each.stage
         if each.stage == stages[-1]:
             break
-    return Outlook(stages, budget, spending.dollars, spending.tokens, dollars, tokens, stops, may_stop)
+    room = room_dollars, room_tokens
+    return Outlook(stages, budget, spending.dollars, spending.tokens, dollars, tokens, *room, stops, may_stop)
+
+
+def _room(stage: StageForecast, budget: Budget) -> tuple[float, float]:
+    """Returns the tokens and dollars that must be left beside what a stage costs, for its last call to be made."""
+    tokens = dollars = 0.0
+    for place, (member, model) in enumerate(zip(stage.llm.members(), stage.models, strict=True)):
+        if model.calls.high:
+            prompt, output = round(model.prompt_tokens.high), round(model.output_tokens.expected)
+            reserved = round(_RESERVED * prompt), max(output, member.max_output_tokens)
+            tokens = max(tokens, float(sum(reserved) - prompt - output))
+            dollars = max(dollars, budget.cost(place, *reserved) - budget.cost(place, prompt, output))
+    workers = stage.llm.workers  # each has its part of the budget
+    return tokens * workers, dollars * workers

@@ -20,6 +20,7 @@ from oreline.llm.requests import Answer, Request
 from oreline.llm.retrying import Retry
 from oreline.llm.spending import Spending
 from oreline.llm.stopping import Stop, budget_used, journal_unusable, out_of_reach, stop_for
+from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Llm
 
 MOST_FAILURES = 10
@@ -220,7 +221,8 @@ class Engine:
         if stop is None and self._stop is None:
             calls.failures += 1
             if calls.failures < MOST_FAILURES:
-                return Settled(None, "no_answer", failure.message)
+                # A request that is not taken will not be taken tomorrow; one without an answer is asked again.
+                return Settled(None, "not_taken" if failure.kind == "request" else UNANSWERED, failure.message)
             stop = out_of_reach(failure, calls.model, calls.failures)
         if stop is not None:
             self._halt(stop)

@@ -174,7 +174,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "synthesize",
-        1,
+        2,
         _synthesize_keys,
         reads=("documents", "queries", "pairs"),
         adds=("documents", "queries", "pairs"),
@@ -214,7 +214,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "judge",
-        1,
+        2,
         _judge_keys,
         reads=("candidates", "documents", "queries", "pairs"),
         writes=("judgements",),
