@@ -5,7 +5,7 @@ from typing import cast
 
 import aiohttp
 import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient
+from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAioHttpClient
 from openai.types.chat import ChatCompletion
 
 from oreline.ids import Json
@@ -89,13 +89,15 @@ class OpenAi:
 
     def _open(self) -> AsyncOpenAI:
         if self._client is None:
+            most = self._model.concurrency  # the package's own limit is 1,000, of whichever HTTP library it uses
+            limits = type(DEFAULT_CONNECTION_LIMITS)(max_connections=most, max_keepalive_connections=most)
             self._client = AsyncOpenAI(
                 api_key=self._key.reveal() if self._key else _NO_KEY,
                 base_url=self._model.base_url or _ADDRESS,
                 timeout=self._model.timeout,
                 max_retries=0,
                 default_headers=PLAIN,
-                http_client=DefaultAioHttpClient(event_hooks={"response": [read_bounded]}),
+                http_client=DefaultAioHttpClient(limits=limits, event_hooks={"response": [read_bounded]}),
             )
         return self._client
 
