@@ -128,10 +128,10 @@ def test_every_request_is_an_answer_or_a_reject(line: Line) -> None:
 
 
 def test_the_run_says_model_key_variable_and_budget_first(line: Line) -> None:
-    assert line.err.splitlines()[0] == (
-        "gemini gemini-3.5-flash-lite for synthesize, filter, judge: key from GEMINI_API_KEY, "
-        "budget 5 dollars (the default; set llm.budget_usd)"
-    )
+    first = line.err.splitlines()[0]
+    assert first.startswith("gemini gemini-3.5-flash-lite for synthesize, filter, judge: key from GEMINI_API_KEY, ")
+    assert "dollars per million tokens in/out, price of 20" in first
+    assert first.endswith("budget 5 dollars (the default; set llm.budget_usd)")
 
 
 def test_the_key_stands_in_no_file_and_in_nothing_that_was_said(line: Line) -> None:

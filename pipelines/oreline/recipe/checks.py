@@ -7,7 +7,7 @@ from oreline.recipe import words
 from oreline.recipe.benchmarks import benchmark_problems
 from oreline.recipe.loading import LoadedRecipe
 from oreline.recipe.models import model_problems
-from oreline.recipe.settings import Caps, Source
+from oreline.recipe.settings import Caps, QueryNearness, Source
 from oreline.recipe.verdicts import needing_verdicts
 from oreline.stages.catalog import BY_NAME, judge_skipped, mining_skipped
 
@@ -122,11 +122,11 @@ def _nearness(loaded: LoadedRecipe) -> Iterator[str]:
     for section, nearness in (("near_queries", settings.near_queries), ("near_pairs", settings.near_pairs)):
         for key, sentence in problems(nearness) if nearness is not None else ():
             yield loaded.problem(f"filter.{section}.{key}", sentence)
-    if settings.duplicates == "keep" and "filter.near_queries" in loaded.written:
+    if settings.duplicates == "keep" and settings.near_queries != QueryNearness():
         yield loaded.problem(
             "filter.near_queries", "filter.duplicates is keep, so near queries are not looked for; leave one out"
         )
-    if "filter.caps.choose" in loaded.written and settings.caps == Caps(choose=settings.caps.choose):
+    if settings.caps.choose == "rating" and settings.caps == Caps(choose="rating"):
         yield loaded.problem(
             "filter.caps.choose", "there is no cap to choose by; add filter.caps.per_document or per_paragraph"
         )
