@@ -44,6 +44,15 @@ def test_splits_and_the_least_grade_are_settings(tmp_path: Path) -> None:
     assert labels(read(folder, relevant_from=2.0), "relevant") == ["corpus/d2"]
 
 
+def test_a_least_grade_above_all_grades_is_an_error_that_names_the_largest(tmp_path: Path) -> None:
+    folder = beir(tmp_path / "b", QUERIES, CORPUS, {"test": TEST})
+    message = r"benchmark .*b: no document is relevant.* relevant_from is 3, the largest grade in the qrels is 2; set"
+    with pytest.raises(SourceError, match=message):
+        read(folder, relevant_from=3.0)
+    (folder / "corpus.jsonl").unlink()
+    assert labels(read(folder, relevant_from=3.0), "query") == ["queries/q1", "queries/q2"], "no document, no grade"
+
+
 def test_without_qrels_all_queries_are_test_queries_and_no_document_is_known_to_be_relevant(tmp_path: Path) -> None:
     rows = read(beir(tmp_path / "b", QUERIES, CORPUS, {}))
     assert len(labels(rows, "query")) == len(labels(rows, "other")) == 3

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decontamination_world import OTHER_PARAGRAPH, PARAGRAPH, index_of, matches_of, text_file
+from decontamination_world import OTHER_PARAGRAPH, PARAGRAPH, beir, index_of, matches_of, text_file
 from oreline.decontamination.buckets import MOST_TEXTS
 from oreline.decontamination.index import build_index
 from oreline.decontamination.index_file import open_index, write_index
@@ -173,6 +173,35 @@ def test_titles_are_part_of_the_text(tmp_path: Path) -> None:
     texts, titles = pa.array(["they never land", "they never land"]), pa.array(["Swifts", None])
     found = find_matches(index_of(section), texts, "text", section, titles)
     assert [(each.row, each.match) for each in found] == [(0, "exact")]
+
+
+@pytest.mark.parametrize("title", [None, "Aspirin", "Acetylsalicylic acid"])
+@pytest.mark.parametrize("ours", [None, "Aspirin", "Painkillers"])
+@pytest.mark.parametrize("near", [None, 0.8])
+def test_a_text_shorter_than_an_n_gram_is_found_whatever_its_title(
+    title: str | None, ours: str | None, near: float | None, tmp_path: Path
+) -> None:
+    text = "A common pain killer."
+    folder = beir(tmp_path / "b", {"q": "what is it"}, {"d": (title or "", text)}, {"test": [("q", "d", 1.0)]})
+    section = Decontaminate(against=[Benchmark(path=str(folder))], near=near)
+    texts, titles = pa.array([text.upper(), "A rare pain killer.", ""]), pa.array([ours, ours, ours], pa.string())
+    found = find_matches(index_of(section), texts, "text", section, titles)
+    assert (0, "relevant", "exact") in {(each.row, each.role, each.match) for each in found}
+    assert {each.row for each in found} <= ({0, 1} if near else {0})
+    assert len({(each.row, each.text) for each in found}) == len(found)
+
+
+def test_a_row_that_is_equal_with_its_title_and_without_counts_once(tmp_path: Path) -> None:
+    corpus: dict[str, str | tuple[str, str]] = {
+        "d1": ("…", "A common pain killer."),
+        "d2": "A common pain killer.",
+        "d3": ("Aspirin", "Another text."),
+    }
+    folder = beir(tmp_path / "b", {"q": "what is it"}, corpus, {"test": [("q", "d1", 1.0), ("q", "d2", 1.0)]})
+    texts = index_of(Decontaminate(against=[Benchmark(path=str(folder))])).texts
+    rows = dict(zip(texts.labels.to_pylist(), texts.equal_rows.tolist(), strict=False))
+    assert rows["corpus/d1"] == 2
+    assert "corpus/d2" not in rows
 
 
 def test_an_index_is_the_same_after_it_was_written(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from decontamination_world import PARAGRAPH, beir, lines, text_file
 from line_house import oreline, write_pages
 from oreline.errors import CallError, PreflightError
-from oreline.preflight import check
+from oreline.preflight import check, dedup_told
 from oreline.recipe.checks import check_recipe
 from oreline.recipe.loading import load_recipe, recipe_from
 from oreline.records import Contamination, Document, Pair, Query, Reject
@@ -67,6 +67,28 @@ def test_a_benchmark_that_is_not_there_stops_the_run_before_it_begins(tmp_path: 
     loaded = recipe_from({"output": str(tmp_path / "out"), "sources": sources, "decontaminate": section})
     with pytest.raises(PreflightError, match="missing: there is no such file or folder"):
         check(loaded)
+
+
+@pytest.mark.parametrize(
+    ("splits", "section", "warned"),
+    [
+        (["test"], {}, 1),
+        (["dev", "test"], {}, 1),
+        (["test", "train"], {}, 0),
+        (["test"], {"queries": "report"}, 0),
+        ([], {}, 0),
+    ],
+)
+def test_a_plan_warns_where_no_query_of_the_sources_can_be_dropped(
+    splits: list[str], section: dict[str, object], warned: int, tmp_path: Path
+) -> None:
+    source = beir(tmp_path / "source", {"q": "why"}, {"d": PARAGRAPH}, {each: [("q", "d", 1.0)] for each in splits})
+    bench = text_file(tmp_path / "bench.txt", ["Tuning a violin"])
+    recipe = {"output": str(tmp_path / "out"), "sources": [str(source)]}
+    loaded = recipe_from({**recipe, "decontaminate": {"against": [str(bench)], **section}})
+    told = [each for each in dedup_told(loaded.recipe, check(loaded)) if "can be dropped for a benchmark" in each]
+    assert len(told) == warned
+    assert all(f"they are of split {', '.join(splits)}, and only those of split train" in each for each in told)
 
 
 def test_a_whole_run_drops_what_the_benchmark_holds_and_shows_it(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from oreline.fingerprint import pending
 from oreline.job import Job
 from oreline.recipe.settings import Recipe
 from oreline.records import Contamination, Document, FateRow, Pair, Query, Reject
+from oreline.reports.contamination import overlaps
 from oreline.runner import run_pipeline
 from oreline.stages.catalog import BY_NAME
 from oreline.tables.manifest import Manifest
@@ -114,6 +115,17 @@ def test_a_short_relevant_document_is_found_without_its_title(text: str, tmp_pat
     assert manifest.facts["benchmarks"] == [
         {"name": "bench", "format": "beir", "task": None, "texts": {"query": 1, "relevant": 1}}
     ]
+
+
+def test_no_more_is_found_than_there_is(tmp_path: Path) -> None:
+    short = "Swifts land only to breed under old roofs."
+    corpus = {"d1": ("Apus apus", short), "d2": ("Common swift", short)}
+    folder = beir(tmp_path / "bench", {"q": "where"}, corpus, {"test": [("q", "d1", 1.0), ("q", "d2", 1.0)]})
+    recipe = against(tmp_path, folder)
+    texts = [f"{title} {short}" for title in ("Apus apus", "Common swift")]
+    manifest = dedup(recipe, [document(str(place), text) for place, text in enumerate(texts)])
+    (found,) = overlaps(recipe.output, {"dedup": manifest})
+    assert (found.texts["relevant"], found.found["relevant"]) == (2, 2)
 
 
 def test_copies_of_a_contaminated_document_go_with_it_and_so_do_their_pairs(tmp_path: Path, benchmark: Path) -> None:

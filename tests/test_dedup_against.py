@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from dedup_world import SENTENCE, dedup, document, pair
+from oreline.errors import PreflightError
 from oreline.fingerprint import pending
 from oreline.minhash.parameters import Parameters
-from oreline.minhash.remembered import known_problems
+from oreline.minhash.remembered import known_problems, unshared_datasets
+from oreline.preflight import check
+from oreline.recipe.loading import recipe_from
 from oreline.records import Document, Pair, Reject, Signature
 from oreline.stages.catalog import BY_NAME
 
@@ -139,3 +142,20 @@ def test_an_empty_known_output_changes_nothing(tmp_path: Path) -> None:
     recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "old")]})
     assert list(known_problems(recipe, Parameters.of(recipe.dedup))) == []
     assert dedup(recipe, [document("a", "x")]).books.kept.count == 1
+
+
+def test_known_outputs_without_a_dataset_of_this_recipe_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    run(tmp_path / "old", [document("a", LONG), document("b", SENTENCE, dataset="e")])
+    against = [str(tmp_path / "old")]
+    recipe = recipe_for(tmp_path / "new", dedup={"against": against})
+    (problem,) = unshared_datasets(recipe, {"other"})
+    assert "holds d, e, but this recipe's datasets are other" in problem
+    assert "set dedup.within: corpus" in problem
+    assert list(unshared_datasets(recipe, {"other", "e"})) == []
+    anywhere = recipe_for(tmp_path / "new", dedup={"against": against, "within": "corpus"})
+    assert list(unshared_datasets(anywhere, {"other"})) == []
+    source = tmp_path / "other.jsonl"
+    source.write_text('{"id": "a", "text": "one two three four five"}\n')
+    written = {"output": str(tmp_path / "new"), "sources": [{"path": str(source)}], "dedup": {"against": against}}
+    with pytest.raises(PreflightError, match=r"set dedup\.within: corpus"):
+        check(recipe_from(written))

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from dedup_world import document
 from oreline.commit import Pending, read_outcome
 from oreline.filters.caps import PairCaps
+from oreline.filters.decided import DECISIONS
 from oreline.filters.judged import JudgedQuery
 from oreline.job import Job, StageWriter
 from oreline.recipe.settings import Recipe
 from oreline.records import Pair, Query, QueryOrigin, Rating, Reject
 from oreline.runner import run_pipeline
+from oreline.shuffle import gather
 from oreline.stages.catalog import BY_NAME
 from oreline.tables.manifest import Manifest
 from query_world import INPUTS, digests, pair, query, run_filter
@@ -152,7 +154,8 @@ def test_caps_hold_exactly_and_no_pair_is_lost(
         caps = PairCaps(Job(recipe.output, "filter", recipe, INPUTS))
         blocks = [queries[start : start + size] for start in range(0, len(queries), size)]
         references = [reference for block in blocks for _, reference in caps.prepare(block)]
-        decisions = [caps.decide((0, references))] if references else []
+        decided = [reference for _, reference in caps.decide((0, references))] if references else []
+        decisions = gather(decided).get(DECISIONS)
         writer = StageWriter(caps.job)
         kept = [each for block in blocks for each in caps.apply(writer, block, decisions).kept]
         report = writer.close()

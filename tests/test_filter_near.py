@@ -10,16 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedup_world import document
+from oreline.filters.decided import DECISIONS
 from oreline.filters.duplicates import Duplicates, PairDuplicates, QueryDuplicates
 from oreline.filters.judged import JudgedQuery, Thinned, stays_first
 from oreline.filters.sketches import banding, found_share, shingles, told
 from oreline.filters.words import words
+from oreline.ids import bucket_of
 from oreline.job import Job, StageWriter
 from oreline.minhash.grams import Sequences, Shape
 from oreline.minhash.similarity import Floats, jaccard
 from oreline.recipe.settings import Filter, Nearness
 from oreline.records import Document, Pair, Query, QueryOrigin, Reject
-from oreline.shuffle import Reference
+from oreline.shuffle import Reference, gather
 from query_world import DOCUMENTS, INPUTS, digests, pair, query, run_filter
 
 from house import finish, recipe_for, rows_of
@@ -41,7 +43,8 @@ def thin(kind: Duplicates, blocks: Sequence[Sequence[JudgedQuery]]) -> tuple[lis
     """Runs the steps of one kind over blocks of queries, as the stage wires them."""
     prepared = grouped(reference for block in blocks for reference in kind.prepare(block))
     edges = grouped(reference for keyed in prepared for reference in kind.compare(keyed))
-    decisions = [kind.decide(keyed) for keyed in edges]
+    references = [reference for keyed in edges for _, reference in kind.decide(keyed)]
+    decisions = gather(references).get(DECISIONS)
     writer = StageWriter(kind.job)
     return [kind.apply(writer, block, decisions) for block in blocks], writer
 
@@ -369,6 +372,40 @@ def test_results_depend_on_no_order_workers_or_repeated_bundles(tmp_path: Path) 
     assert min(made[0].drops[reason] for reason in ("duplicate_query", "duplicate_pair", "over_document_cap")) > 0
     assert digests(made[0]) == digests(made[1]) == digests(made[2])
     assert made[0].books == made[1].books == made[2].books
+
+
+@pytest.mark.parametrize("kind", [QueryDuplicates, PairDuplicates])
+def test_each_range_of_queries_gets_the_decisions_about_its_own(
+    kind: type[Duplicates], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = [query(f"{number:02}", f"{'fish' if number % 2 else 'birds'} swim fast") for number in range(40)]
+    block = [
+        JudgedQuery(each, (Pair(each.query_id, f"d/{number % 2}", "positive", "seed"),))
+        for number, each in enumerate(queries)
+    ]
+    job = job_for(tmp_path, near_pairs={"threshold": 0.7})
+    finish(job.recipe, "ingest", {"documents": DOCUMENTS, "queries": queries, "pairs": []})
+    monkeypatch.setattr("oreline.filters.decided._QUERIES_OF_A_RANGE", 5)
+    thinner = kind(job)
+    edges = grouped(each for keyed in grouped(thinner.prepare(block)) for each in thinner.compare(keyed))
+    decided = grouped(reference for keyed in edges for reference in thinner.decide(keyed))
+    assert len(decided) > 4
+    told = [(key, row) for key, found in decided for row in gather(found)[DECISIONS].column("row").to_pylist()]
+    assert len(told) == 38
+    assert all(key == bucket_of(thinner.query_at(row), 9) for key, row in told)
+
+
+def test_results_do_not_depend_on_the_number_of_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = [query(f"{n:03}", f"shark {n % 40} swims {('fast', 'slow', 'fast fast')[n % 3]}") for n in range(120)]
+    pairs = [pair(f"{n:03}", f"{(n // 7) % 3}") for n in range(120)]
+    near = {"near_queries": {"positives": "union"}, "near_pairs": {"threshold": 0.7}, "caps": {"per_document": 20}}
+    documents = world([LONG, LONG.upper(), "other"])
+    one = run_filter(recipe_for(tmp_path / "one", filter=near), queries, pairs, documents=documents)
+    monkeypatch.setattr("oreline.filters.decided._QUERIES_OF_A_RANGE", 10)
+    many = run_filter(recipe_for(tmp_path / "many", filter=near), queries, pairs, documents=documents)
+    assert one.drops == many.drops
+    assert min(one.drops[reason] for reason in ("duplicate_query", "duplicate_pair", "over_document_cap")) > 0
+    assert digests(one) == digests(many)
 
 
 def test_a_banding_that_finds_little_is_warned_about() -> None:

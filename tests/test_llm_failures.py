@@ -11,7 +11,7 @@ from oreline.ids import Json
 from oreline.llm.providers import FailureKind
 from oreline.llm.providers import google_errors as google
 from oreline.llm.providers import openai_errors as of_openai
-from oreline.llm.providers.connections import retry_after
+from oreline.llm.providers.connections import retry_after, said
 
 RPC = "type.googleapis.com/google.rpc."
 NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
@@ -144,3 +144,9 @@ def test_a_date_that_is_past_asks_for_no_wait() -> None:
 )
 def test_openais_headers_ask_for_a_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert of_openai.wait_asked(headers) == seconds
+
+
+@pytest.mark.parametrize("settings", ["default", "True", "False", "<ssl.SSLContext object at 0x7f0123456789>"])
+def test_a_server_out_of_reach_is_told_without_how_python_shows_its_tls(settings: str) -> None:
+    error = OSError(f"Cannot connect to host models.example:443 ssl:{settings} [Connect call failed]")
+    assert said(error) == "Cannot connect to host models.example:443 [Connect call failed]"

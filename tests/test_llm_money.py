@@ -95,6 +95,11 @@ def test_a_server_of_ones_own_is_not_charged_as_openai() -> None:
     assert price_of(Llm(provider="openai", model="gpt-6-luna", base_url="http://localhost:1", server="mine")) is None
 
 
+@pytest.mark.parametrize(("dollars", "told"), [(1.0, "1 dollar"), (0.5, "0.5 dollars"), (2.0, "2 dollars")])
+def test_one_dollar_is_no_dollars(dollars: float, told: str) -> None:
+    assert str(effective_budget(Llm(model="gemini-3.5-flash-lite", budget_usd=dollars))) == told
+
+
 def test_each_model_of_a_section_is_charged_its_own_price() -> None:
     section = {"model": "gemini-3.5-flash-lite", "further_models": [{"model": "gemini-3.8-flash"}]}
     budget = effective_budget(Llm.model_validate(section))

@@ -1,10 +1,13 @@
 """`oreline plan`: readable at 80 columns and as JSON, without a key, without a network, without a trace."""
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from threading import Event
 
 import pytest
 from rich.console import Console
@@ -94,6 +97,7 @@ def test_a_server_out_of_reach_is_no_error(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setenv("GEMINI_API_KEY", "marked-key-90210")
     told = plan(capsys)
     assert "the provider did not count" in " ".join(told.split())
+    assert "ssl:" not in told
     assert "marked-key-90210" not in told
 
 
@@ -209,6 +213,50 @@ def test_requests_are_one_number_where_they_are_known_and_nothing_follows_where_
         "judge: 224 requests",
         "filter: 224 requests, 224 of them answered in the journal",
     ]
+
+
+class _Heard(StringIO):
+    """A stream that says when something was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = Event()
+
+    def flush(self) -> None:
+        super().flush()
+        self.heard.set()
+
+
+def test_a_step_that_takes_long_is_told_while_it_is_done_and_a_quick_one_is_not() -> None:
+    out = _Heard()
+    with Telling(out, time.monotonic, patience=60.0).during("being quick"):
+        pass
+    with Telling(out, time.monotonic, patience=0.0).during("reading the journal"):
+        assert out.heard.wait(10.0)
+    assert out.getvalue() == "plan: reading the journal\n"
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_step_of_a_plan_that_may_take_long_has_a_name() -> None:
+    steps: list[str] = []
+
+    def during(step: str) -> AbstractContextManager[None]:
+        steps.append(step)
+        return nullcontext()
+
+    loaded = recipe_from(recipe_of())
+
+    def planned() -> None:
+        plan = check(loaded, access=False)
+        forecast(loaded.recipe, plan, adopt_from=None, counter=nowhere, progress=lambda _: None, during=during)
+
+    planned()
+    assert steps == ["reading the journal", "reading source docs/, for 10 seconds or somewhat longer"]
+    assert main(["run", "recipe.yaml", "--until", "dedup", "--examples", "0"]) == 0
+    steps.clear()
+    planned()
+    counted = [f"counting what {stage} has written" for stage in ("ingest", "dedup")]
+    assert steps == ["reading the journal", *counted, "rendering the requests of synthesize"]
 
 
 def test_a_long_count_tells_how_far_it_is() -> None:

@@ -237,7 +237,9 @@ def plan(
     planned = check(loaded, only=only, until=until, adopt_from=adopt_from, access=False)
     counter = nowhere if offline else at_the_provider
     telling = Telling(sys.stderr, time.monotonic)
-    costs = forecast(loaded.recipe, planned, adopt_from=adopt_from, counter=counter, progress=telling)
+    costs = forecast(
+        loaded.recipe, planned, adopt_from=adopt_from, counter=counter, progress=telling, during=telling.during
+    )
     if as_json:
         click.echo(json.dumps(plan_json(planned, costs), ensure_ascii=False, indent=2))
         return

@@ -208,7 +208,10 @@ def _llm_problems(recipe: Recipe, plan: Sequence[Planned], *, access: bool) -> I
 
 
 def dedup_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
-    """Yields what dedup compares and finds, by its S-curve, if it may run; warnings if it, or filter, finds little."""
+    """Yields what dedup compares and finds, by its S-curve, if it may run; warnings if it, or filter, finds little.
+
+    A warning too if filter can drop no query of the sources for a benchmark.
+    """
     from oreline.filters.sketches import told
     from oreline.minhash.parameters import Parameters
 
@@ -217,15 +220,41 @@ def dedup_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
         yield from Parameters.of(recipe.dedup).told()
     if "filter" in running:
         yield from told(recipe.filter)
+        yield from _never_dropped(recipe)
+
+
+def _never_dropped(recipe: Recipe) -> Iterator[str]:
+    """Yields a warning if benchmarks are given, and no source's queries are of the split that is dropped from."""
+    from oreline.decontamination.layout import TRAIN
+    from oreline.sources.discovery import brings_pairs, find_files, guess_format, split_of
+
+    if not recipe.decontaminate.against or recipe.decontaminate.queries == "report":
+        return
+    splits: set[str] = set()
+    for source in recipe.sources:
+        if brings_pairs(source):
+            beir = guess_format(source) == "beir"
+            found = (split_of(each.relative) for each in find_files(source)) if beir else (TRAIN,)
+            splits.update(each for each in found if each is not None)
+    if splits and TRAIN not in splits:
+        yield (
+            f"warning: none of the sources' queries can be dropped for a benchmark: they are of split "
+            f"{', '.join(sorted(splits))}, and only those of split {TRAIN} are dropped, others are reported; to train "
+            f"on them, name their file qrels/{TRAIN}.tsv"
+        )
 
 
 def _dedup_problems(recipe: Recipe) -> Iterator[str]:
     from oreline.minhash.parameters import Parameters, problems
-    from oreline.minhash.remembered import known_problems
+    from oreline.minhash.remembered import known_problems, unshared_datasets
+    from oreline.sources.discovery import dataset_name
 
     if not recipe.dedup.enabled:
         return
     found = problems(recipe.dedup)
     yield from found
     if not found and recipe.dedup.against:
-        yield from known_problems(recipe, Parameters.of(recipe.dedup))
+        known = list(known_problems(recipe, Parameters.of(recipe.dedup)))
+        yield from known
+        if not known:
+            yield from unshared_datasets(recipe, {dataset_name(source) for source in recipe.sources})

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -22,6 +23,19 @@ from oreline.stages.wiring import Commit
 from oreline.workers import Workers, watched
 
 _LOOK_SECONDS = 0.5
+
+View = TypeVar("View", bound=PipelineOptions)
+
+
+class ParsedOnce(PipelineOptions):  # type: ignore[misc]  # Beam's options are not typed
+    """Beam's options, each view parsed once: Beam asks for one at every transform, hundreds of times a stage."""
+
+    def view_as(self, cls: type[View]) -> View:
+        """Returns the options as one of Beam's classes; all views share their values."""
+        views = cast("dict[type[PipelineOptions], PipelineOptions]", self.__dict__.setdefault("_views", {}))
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return cast("View", views[cls])
 
 
 def beam_arguments(recipe: Recipe, stage: str, extra: Sequence[str] = ()) -> list[str]:
@@ -54,7 +68,7 @@ def run_pipeline(job: Job, stage: Stage, pending: Pending, extra: Sequence[str] 
     a worker process that dies as StageFailed.
     """
     delete(outcome_path(job.output, stage.name))
-    options = PipelineOptions(beam_arguments(job.recipe, stage.name, extra))
+    options = ParsedOnce(beam_arguments(job.recipe, stage.name, extra))
 
     def run(workers: Workers | None) -> str:
         pipeline = beam.Pipeline(runner=runner_of(job.recipe, workers), options=options)

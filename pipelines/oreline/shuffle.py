@@ -62,8 +62,15 @@ class Scatter:
         ends = np.append(starts[1:], len(keys))
         path = self._job.scratch(self._tag) + ".parquet"
         # What is shuffled are hashes, numbers and texts: a dictionary of them would be given up half-way.
-        options = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
-        with files.open_write(path) as file, pq.ParquetWriter(file, rows.schema, **options) as writer:
+        # Hashes in bytes cannot be compressed at all.
+        hashes = {field.name for field in rows.schema if field.type == pa.large_binary()}
+        compression = {name: "none" if name in hashes else "lz4" for name in rows.schema.names} if hashes else "lz4"
+        with (
+            files.open_write(path) as file,
+            pq.ParquetWriter(
+                file, rows.schema, compression=compression, use_dictionary=False, write_statistics=False
+            ) as writer,
+        ):
             for start, end in zip(starts, ends, strict=True):
                 writer.write_table(rows.slice(start, end - start), row_group_size=int(end - start))
         for group, start in enumerate(starts):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from oreline.decontamination.bare import bare_lengths
 from oreline.decontamination.buckets import Buckets
 from oreline.decontamination.compared import Compared, compared, joined
 from oreline.decontamination.layout import benchmark_format, benchmark_name
@@ -23,8 +24,6 @@ from oreline.decontamination.reading import BenchmarkRow, read_benchmark
 from oreline.decontamination.runs import LONG_TEXT, index_grams, index_whole, whole_hashes
 from oreline.errors import SourceError
 from oreline.ids import Json
-from oreline.minhash.forms import forms_of
-from oreline.minhash.grams import units
 from oreline.recipe.settings import Benchmark, Decontaminate
 from oreline.records import BenchmarkRole, Content
 
@@ -34,8 +33,6 @@ EXCERPT = 200
 ROLES = cast("tuple[BenchmarkRole, ...]", get_args(BenchmarkRole))
 
 _Described = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], pa.Array, pa.Array]
-_SHORT_CHARACTERS = 60
-"""Characters of a short text's word at most, on the average; longer texts need not be counted."""
 
 _BLOCK_ROWS = 8_192
 _BLOCK_CHARACTERS = 16 * 2**20
@@ -81,13 +78,18 @@ def build_index(
     """
     forms: dict[Content, list[Compared]] = {content: [] for content in contents}
     described: list[_Described] = []
+    places: list[npt.NDArray[np.int64]] = []
+    read = 0
     counts = [Counter[BenchmarkRole]() for _ in settings.against]
     for number, benchmark in enumerate(settings.against):
         for rows in _blocks(read_benchmark(benchmark)):
             if stop_requested():
                 return None
             counts[number].update(row.role for row in rows)
-            block = [*rows, *_bare(rows, settings.ngram)]
+            bare = _bare(rows, settings.ngram)
+            places.append(read + np.append(np.arange(len(rows)), bare))
+            read += len(rows)
+            block = [*rows, *(replace(rows[place], title=None) for place in bare.tolist())]
             texts, titles = _strings(row.text for row in block), _strings(row.title for row in block)
             for content, parts in forms.items():
                 parts.append(compared(texts, content, titles, near=settings.near is not None))
@@ -101,8 +103,12 @@ def build_index(
             )
         if not counts[number]:
             raise SourceError(f"benchmark {benchmark.path}: it holds no text; mend it, or take it out of the recipe")
-    texts_read, whole = _without_repeats(_texts(described), {name: joined(parts) for name, parts in forms.items()})
-    facts = [_fact(benchmark, read) for benchmark, read in zip(settings.against, counts, strict=True)]
+    texts_read, whole = _without_repeats(
+        _texts(described),
+        {name: joined(parts) for name, parts in forms.items()},
+        np.concatenate([np.empty(0, np.int64), *places]),
+    )
+    facts = [_fact(*each) for each in zip(settings.against, counts, strict=True)]
     return Index(facts, texts_read, {name: _form(form, settings) for name, form in whole.items()})
 
 
@@ -133,15 +139,20 @@ def _texts(described: Sequence[_Described]) -> Texts:
     return Texts(numbers[0], numbers[1], np.ones(len(numbers[0]), np.int64), strings[0], strings[1])
 
 
-def _without_repeats(texts: Texts, forms: dict[Content, Compared]) -> tuple[Texts, dict[Content, Compared]]:
+def _without_repeats(
+    texts: Texts, forms: dict[Content, Compared], rows: npt.NDArray[np.int64]
+) -> tuple[Texts, dict[Content, Compared]]:
+    """Returns each text once; `rows` are the benchmark's rows that the texts are of: with and without title, one."""
     keys = np.stack(
         [texts.benchmarks, texts.roles, *(whole_hashes(form.words).view(np.int64) for form in forms.values())]
     )
-    order = np.lexsort(keys)
+    order = np.lexsort([rows, *keys])
     leads = np.ones(len(order), dtype=bool)
     leads[1:] = (np.diff(keys[:, order]) != 0).any(axis=0)
+    new_rows = leads.copy()
+    new_rows[1:] |= np.diff(rows[order]) != 0
     first = order[leads]
-    counts = np.diff(np.append(np.flatnonzero(leads), len(order)))
+    counts = np.add.reduceat(new_rows.astype(np.int64), np.flatnonzero(leads)) if len(order) else first
     by_place = np.argsort(first)
     keep = first[by_place]
     kept = pa.array(keep)
@@ -149,7 +160,7 @@ def _without_repeats(texts: Texts, forms: dict[Content, Compared]) -> tuple[Text
         Texts(
             texts.benchmarks[keep],
             texts.roles[keep],
-            counts[by_place].astype(np.int64),
+            counts[by_place],
             texts.labels.take(kept),
             texts.excerpts.take(kept),
         ),
@@ -170,13 +181,10 @@ def _form(texts: Compared, settings: Decontaminate) -> Form:
     )
 
 
-def _bare(rows: Sequence[BenchmarkRow], ngram: int) -> Iterator[BenchmarkRow]:
-    """Yields short texts once more without their titles: a corpus may not have them, and of a short text all counts."""
-    titled = [row for row in rows if row.title and len(row.text) <= _SHORT_CHARACTERS * ngram]
-    words = units(forms_of(_strings(row.text for row in titled), "text"), "word")
-    for row, length in zip(titled, np.diff(words.starts).tolist(), strict=True):
-        if ngram <= length < LONG_TEXT * ngram:
-            yield replace(row, title=None)
+def _bare(rows: Sequence[BenchmarkRow], ngram: int) -> npt.NDArray[np.int64]:
+    """Returns the short texts that are compared without their titles too: a corpus may not have them, or others."""
+    places, lengths = bare_lengths(_strings(row.text for row in rows), _strings(row.title for row in rows), ngram)
+    return places[lengths < LONG_TEXT * ngram]
 
 
 def _fact(benchmark: Benchmark, counts: Counter[BenchmarkRole]) -> dict[str, Json]:

@@ -47,11 +47,15 @@ class BenchmarkRow:
 
 @dataclass
 class _Qrels:
-    """What a BEIR folder is tested with: judged queries, relevant documents; `read` if there are qrels at all."""
+    """What a BEIR folder is tested with: judged queries, relevant documents; `read` if there are qrels at all.
+
+    `highest` is the largest grade in them.
+    """
 
     queries: set[str] = field(default_factory=set)
     relevant: set[str] = field(default_factory=set)
     read: bool = False
+    highest: float = -math.inf
 
 
 def read_benchmark(benchmark: Benchmark) -> Iterator[BenchmarkRow]:
@@ -76,6 +80,12 @@ def _beir(benchmark: Benchmark) -> Iterator[BenchmarkRow]:
     for file in found:
         if split_of(file.relative) is not None:
             _read_qrels(file, benchmark.relevant_from, qrels)
+    if qrels.queries and not qrels.relevant and any(file.relative.startswith("corpus.") for file in found):
+        raise SourceError(
+            f"benchmark {benchmark.path}: no document is relevant, so none would be dropped for it: relevant_from is "
+            f"{benchmark.relevant_from:g}, the largest grade in the qrels is {qrels.highest:g}; set relevant_from to "
+            "the least grade of a relevant document"
+        )
     for file in sorted(found, key=lambda each: each.relative, reverse=True):
         if file.relative.startswith("queries."):
             yield from _queries(file, qrels)
@@ -122,6 +132,7 @@ def _read_qrels(file: SourceFile, relevant_from: float, qrels: _Qrels) -> None:
         if not math.isfinite(grade):
             raise _bad(file, number, f"the grade is {grade}")
         qrels.queries.add(query)
+        qrels.highest = max(qrels.highest, grade)
         if grade >= relevant_from:
             qrels.relevant.add(document)
 

@@ -1,7 +1,7 @@
 """Caps: how many positive pairs a document, and a text wherever it stands, may have.
 
-pairs by range of texts -> decisions -> applied to blocks of queries. Only queries of split train count: a test set is
-not made smaller.
+pairs by range of texts -> decisions by range of queries -> applied to those. Only queries of split train count: a test
+set is not made smaller.
 """
 
 import json
@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from oreline import files
 from oreline.filters.books import Withdrawn, withdraw
+from oreline.filters.decided import about, to_queries
 from oreline.filters.duplicates import text_hashes
 from oreline.filters.equal import TRAIN
 from oreline.filters.judged import JudgedQuery, Thinned, stays_first
-from oreline.filters.leaders import about
 from oreline.ids import bucket_of, seeded_fraction
 from oreline.job import Job, StageWriter
 from oreline.recipe.settings import Caps, Recipe
@@ -57,22 +55,18 @@ class PairCaps:
         yield from scatter.write([bucket_of(text, ranges) for text, *_ in rows], table)
         yield from scatter.close()
 
-    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
-        """Returns the path of the pairs that are over a cap, of a range of texts."""
+    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
+        """Yields references to the pairs of a range of texts that are over a cap, by range of queries."""
         rows = gather(keyed[1])["capped"].sort_by([("text", "ascending"), ("place", "ascending")])
-        path = self.job.scratch("over") + ".parquet"
-        with files.open_write(path) as file:
-            over = list(_over(rows, self.job.recipe.filter.caps))
-            columns = [list(column) for column in zip(*over, strict=True)] or [[], [], [], []]
-            pq.write_table(pa.table(columns, schema=_CAPPED), file, row_group_size=_RANGE_ROWS)
-        return path.encode()
+        over = list(_over(rows, self.job.recipe.filter.caps))
+        columns = [list(column) for column in zip(*over, strict=True)] or [[], [], [], []]
+        yield from to_queries(self.job, pa.table(columns, schema=_CAPPED), (json.loads(row)[0] for row, *_ in over))
 
-    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: Iterable[bytes]) -> Thinned:
+    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: pa.Table | None) -> Thinned:
         """Withdraws the pairs that are over; a query without another positive goes with them."""
         owners = {_name(judged, doc_id): judged.query.query_id for judged in queries for doc_id in judged.positives}
-        wanted = pa.chunked_array([pa.array(list(owners), pa.string())])
         gone: dict[str, list[Withdrawn]] = {}
-        for told in about(decisions, wanted, _CAPPED).to_pylist():
+        for told in about(decisions, owners, _CAPPED).to_pylist():
             cap = "per_document" if told["reason"] == "over_document_cap" else "per_paragraph"
             limit = getattr(self.job.recipe.filter.caps, cap)
             subject = "it" if cap == "per_document" else "its text"

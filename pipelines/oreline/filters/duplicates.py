@@ -1,6 +1,6 @@
 """Duplicates at any scale: near queries, and near pairs, by buckets of sketches that are shuffled by hash range.
 
-rows -> sketches by range of buckets -> edges by range of scopes -> decisions -> applied to blocks of queries.
+rows -> sketches by range of buckets -> edges by range of scopes -> decisions by range of queries -> applied to those.
 """
 
 from abc import ABC, abstractmethod
@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from oreline import files
 from oreline.filters.books import Withdrawn, drop, withdraw
 from oreline.filters.comparing import Bools, Ints, Nodes, near_edges
+from oreline.filters.decided import about, to_queries
 from oreline.filters.equal import TRAIN
 from oreline.filters.judged import JudgedQuery, Thinned
-from oreline.filters.leaders import about, led
+from oreline.filters.leaders import LED, led
 from oreline.filters.places import id_at, pair_at, pair_place, query_place
 from oreline.filters.sketches import SKETCHES, Row, banding, found_share, sketched
 from oreline.ids import canonical_json
@@ -55,7 +54,7 @@ class Duplicates(ABC):
         """Says of pairs with near queries whether they are near in all."""
 
     @abstractmethod
-    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: Iterable[bytes]) -> Thinned:
+    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: pa.Table | None) -> Thinned:
         """Returns what stays of a block, and tells what goes."""
 
     def prepare(self, queries: Sequence[JudgedQuery]) -> Iterator[Reference]:
@@ -82,12 +81,14 @@ class Duplicates(ABC):
             yield from scatter.write((found.scopes % ranges).astype(np.int64), found.edges)
         yield from scatter.close()
 
-    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
-        """Returns the path of what goes (LED) in a range of scopes."""
-        path = self.job.scratch("led") + ".parquet"
-        with files.open_write(path) as file:
-            pq.write_table(led(list(gather(keyed[1]).values())), file, row_group_size=_RANGE_ROWS)
-        return path.encode()
+    @abstractmethod
+    def query_at(self, place: str) -> str:
+        """Returns the id of the query that a row is of."""
+
+    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
+        """Yields references to what goes (LED) in a range of scopes, by range of queries."""
+        gone = led(list(gather(keyed[1]).values()))
+        yield from to_queries(self.job, gone, map(self.query_at, gone.column("row").to_pylist()))
 
 
 def _ranges(job: Job, rows_of_each: int) -> int:
@@ -116,15 +117,19 @@ class QueryDuplicates(Duplicates):
                 found.append(Row(query_place(query, self.settings.keep), scope, query.query))
         return found
 
+    def query_at(self, place: str) -> str:
+        """Returns the id of the query at a place."""
+        return id_at(place)
+
     def confirm(self, nodes: Nodes, one: Ints, other: Ints) -> Bools:
         """Says yes: near queries of one scope are duplicates."""
         del nodes, other
         return np.ones(len(one), np.bool_)
 
-    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: Iterable[bytes]) -> Thinned:
+    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: pa.Table | None) -> Thinned:
         """Drops the duplicates; their positives move unless they are the same anyway."""
         places = [query_place(each.query, self.settings.keep) for each in queries]
-        gone = {row["row"]: row for row in about(decisions, _column(places)).to_pylist()}
+        gone = {row["row"]: row for row in about(decisions, places, LED).to_pylist()}
         kept: list[JudgedQuery] = []
         moved: list[Pair] = []
         for place, judged in zip(places, queries, strict=True):
@@ -182,6 +187,10 @@ class PairDuplicates(Duplicates):
             for doc_id in judged.positives
         ]
 
+    def query_at(self, place: str) -> str:
+        """Returns the id of the query of a pair."""
+        return pair_at(place)[0]
+
     def confirm(self, nodes: Nodes, one: Ints, other: Ints) -> Bools:
         """Says whether the positives are one document, have equal texts, or reach `documents`."""
         documents = (nodes.doc_ids.take(pa.array(one)), nodes.doc_ids.take(pa.array(other)))
@@ -193,7 +202,7 @@ class PairDuplicates(Duplicates):
             near[rest] = self._near_documents(left, right)
         return near
 
-    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: Iterable[bytes]) -> Thinned:
+    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: pa.Table | None) -> Thinned:
         """Withdraws the pairs that go; a query without another positive goes with them."""
         places = {
             pair_place(judged.query, pair.doc_id, self.settings.keep): pair
@@ -203,7 +212,7 @@ class PairDuplicates(Duplicates):
         }
         gone: dict[str, list[Withdrawn]] = {}
         moved: list[Pair] = []
-        for told in about(decisions, _column(places)).sort_by("row").to_pylist():
+        for told in about(decisions, places, LED).to_pylist():
             query_id, doc_id = pair_at(told["leader"])
             detail = (
                 f"{_likeness(self.settings, told)} with {query_id} for {doc_id}; {_cluster('pairs', told, query_id)}"
@@ -242,10 +251,6 @@ def text_hashes(job: Job, queries: Sequence[JudgedQuery]) -> dict[str, str]:
     wanted = {doc_id for judged in queries for doc_id in judged.positives}
     found = job.lookup("documents", "doc_id", wanted, ["doc_id", "text_hash"])
     return dict(zip(found.column("doc_id").to_pylist(), found.column("text_hash").to_pylist(), strict=True))
-
-
-def _column(values: Iterable[str]) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(list(values), pa.string())])
 
 
 def _likeness(settings: Nearness, told: dict[str, float]) -> str:

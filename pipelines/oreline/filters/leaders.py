@@ -90,10 +90,10 @@ def led(edges: Sequence[pa.Table], *, staying: str | None = None) -> pa.Table:
     return pa.table(columns, schema=LED)
 
 
-def about(paths: Iterable[bytes], rows: pa.ChunkedArray, schema: pa.Schema = LED) -> pa.Table:
-    """Returns what files (`schema`, with a column `row`) say of some rows; they are streamed, only these are held."""
+def about(paths: Iterable[bytes], rows: pa.ChunkedArray) -> pa.Table:
+    """Returns what files (LED) say of some rows; they are streamed, only these are held."""
     wanted = rows.combine_chunks()
-    found = [schema.empty_table()]
+    found = [LED.empty_table()]
     for path in paths:
         with open_parquet(path.decode()) as parquet:
             for group in range(parquet.num_row_groups):

@@ -11,6 +11,7 @@ from typing import Literal, cast
 import pyarrow as pa
 
 from oreline.filters.books import drop, keep
+from oreline.filters.decided import DECISIONS, query_ranges
 from oreline.filters.equal import merge_equal
 from oreline.filters.judged import JudgedQuery, Thinned, join, split
 from oreline.filters.pairs import collapse
@@ -34,7 +35,6 @@ BLOCK = -2
 Then = Literal["go_on", "rate", "keep"]
 """Where a step's queries go: to the next step, to the rater, or into the table."""
 
-_QUERIES_OF_A_RANGE = 50_000
 _QUERIES_OF_A_BLOCK = 10_000
 _SHOWN_COLUMNS = ("doc_id", "title", "text", "lang", "content")
 _SHOWN_TOKENS = 16_000_000
@@ -96,16 +96,20 @@ class Steps:
         if not self.job.stop_requested():
             yield from thinner.prepare(_gathered(references))
 
-    def thin(
-        self, thinner: Thinner | None, references: Iterable[bytes], decisions: Iterable[bytes], then: Then
-    ) -> Iterator[Reference]:
-        """Applies what was decided to the queries of a hash range; what stays goes on, to the rater or to the table."""
+    def thin(self, thinner: Thinner | None, references: Iterable[bytes], then: Then) -> Iterator[Reference]:
+        """Applies what was decided to the queries of a hash range; what stays goes on, to the rater or to the table.
+
+        Decisions are among the references, under their own tag.
+        """
         writer = StageWriter(self.job)
         if self.job.stop_requested():
             yield REPORT, _stopped(writer)
             return
-        arrived = _gathered(references)
-        thinned = Thinned(arrived) if thinner is None else thinner.apply(writer, arrived, decisions)
+        tables = gather(references)
+        arrived = _judged(tables)
+        thinned = Thinned(arrived)
+        if thinner is not None:
+            thinned = thinner.apply(writer, arrived, tables.get(DECISIONS))
         if then == "go_on":
             yield from self._scattered(thinned.kept, _own_key, thinned.moved)
         elif then == "keep":
@@ -154,7 +158,7 @@ class Steps:
         self, queries: Sequence[JudgedQuery], key: Callable[[JudgedQuery], str], moved: Sequence[Pair] = ()
     ) -> Iterator[Reference]:
         """Yields references to queries and their pairs by range of a key; `moved` pairs go by their query's id."""
-        ranges = 1 + sum(part.rows for part in self.job.parts("queries")) // _QUERIES_OF_A_RANGE
+        ranges = query_ranges(self.job)
         ranges_of = {judged.query.query_id: bucket_of(key(judged), ranges) for judged in queries}
         ranges_of |= {pair.query_id: bucket_of(pair.query_id, ranges) for pair in moved}
         tables = split(queries)
@@ -188,7 +192,10 @@ def _shown_ids(judged: JudgedQuery) -> Sequence[str]:
 
 def _gathered(references: Iterable[bytes]) -> list[JudgedQuery]:
     """Returns the queries behind references, each with one pair per document."""
-    tables = gather(references)
+    return _judged(gather(references))
+
+
+def _judged(tables: Mapping[str, pa.Table]) -> list[JudgedQuery]:
     found = join(tables["queries"], tables.get("pairs", table_schema("pairs").empty_table()))
     return [replace(judged, pairs=tuple(collapse(judged.pairs))) for judged in found]
 

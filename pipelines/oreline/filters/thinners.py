@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+import pyarrow as pa
+
 from oreline.filters.caps import PairCaps, caps_of
 from oreline.filters.duplicates import PairDuplicates, QueryDuplicates
 from oreline.filters.judged import JudgedQuery, Thinned
@@ -19,11 +21,11 @@ class Thinner(Protocol):
         """Yields references to what is decided by, by hash range."""
         ...
 
-    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
-        """Returns the path of what is decided of a hash range."""
+    def decide(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
+        """Yields references to what is decided of a hash range, by range of queries."""
         ...
 
-    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: Iterable[bytes]) -> Thinned:
+    def apply(self, writer: StageWriter, queries: Sequence[JudgedQuery], decisions: pa.Table | None) -> Thinned:
         """Returns what stays of a block, and tells what goes."""
         ...
 

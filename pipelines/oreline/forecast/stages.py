@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from oreline.fingerprint import inputs_of, prompts_of
 from oreline.forecast.asked import StageForecast
-from oreline.forecast.corpus import Dataset, survey
+from oreline.forecast.corpus import MOST_SECONDS, Dataset, survey
 from oreline.forecast.counters import remembering
 from oreline.forecast.counting import Counted, can_count, count_requests
 from oreline.forecast.flow import Flow, after_dedup, after_filter, after_synthesize, counted, written_for
@@ -14,6 +14,7 @@ from oreline.forecast.money import ModelForecast, seconds_of
 from oreline.forecast.predicting import items_expected, prompt_estimate, requests_of, sample_requests
 from oreline.forecast.ranges import ZERO, Range, either, total
 from oreline.forecast.rendering import Progress, Rendered
+from oreline.forecast.telling import During, untold
 from oreline.forecast.tokens import (
     ESTIMATE,
     Counter,
@@ -43,13 +44,15 @@ _DRIFT = Range(0.85, 1.0, 1.15)
 class Forecaster:
     """Goes through a plan stage by stage, with what it learns on the way.
 
-    `counter` counts tokens at the provider, `progress` is told how many requests of a stage were rendered.
+    `counter` counts tokens at the provider, `progress` is told how many requests of a stage were rendered,
+    `during` which step is done.
     """
 
     recipe: Recipe
     adopt_from: str | None
     counter: Counter
     progress: Progress
+    during: During = untold
     history: History = field(default_factory=History)
     flow: Flow = field(default_factory=Flow)
     _moved: bool = False
@@ -57,7 +60,8 @@ class Forecaster:
 
     def forecast(self, plan: Sequence[Planned]) -> list[StageForecast]:
         """Returns the forecast of each stage that would call a model."""
-        self.history = read_history(self.recipe.cache_folder)
+        with self.during("reading the journal"):
+            self.history = read_history(self.recipe.cache_folder)
         self.counter = remembering(self.counter)
         found = []
         for planned in plan:
@@ -78,7 +82,8 @@ class Forecaster:
         self._places[stage.name] = place
         written = {*stage.writes, *stage.adds} & {"documents", "queries", "pairs"}
         if written:
-            self.flow = counted(Job(place, stage.name, self.recipe, dict.fromkeys(written, stage.name)), self.flow)
+            with self.during(f"counting what {stage.name} has written"):
+                self.flow = counted(Job(place, stage.name, self.recipe, dict.fromkeys(written, stage.name)), self.flow)
 
     def _runs(self, stage: Stage) -> StageForecast | None:
         """Returns what a stage that runs asks its models, and takes over what it is expected to write."""
@@ -98,7 +103,8 @@ class Forecaster:
     def _surveyed(self) -> dict[str, Dataset]:
         found: dict[str, Dataset] = {}
         for index, source in enumerate(self.recipe.sources):
-            own, name = survey(source, index), dataset_name(source)
+            with self.during(f"reading source {source.path}, for {MOST_SECONDS:g} seconds or somewhat longer"):
+                own, name = survey(source, index), dataset_name(source)
             before = found.get(name)
             found[name] = own if before is None else _both(before, own)
         return found
@@ -114,7 +120,12 @@ class Forecaster:
         job = self._job(stage)
         if job is None or not can_count(job):
             return self._predicted(stage.name, llm, prompts, self._standing(stage, llm))
-        return self._counted(job, llm, prompts, count_requests(job, llm, self.recipe.cache_folder, self.progress))
+        return self._counted(job, llm, prompts, self._requests(job, llm))
+
+    def _requests(self, job: Job, llm: Llm) -> Counted:
+        rated = "running the filter's rules and duplicates aside, for what its rater would see"
+        with self.during(rated if job.stage == "filter" else f"rendering the requests of {job.stage}"):
+            return count_requests(job, llm, self.recipe.cache_folder, self.progress)
 
     def _job(self, stage: Stage) -> Job | None:
         """Returns the stage's job if its inputs are there as they will be, all in one place; else None."""
@@ -130,7 +141,7 @@ class Forecaster:
         if any(each is None or broken_parts(output, each) for each in manifests):
             return None
         job = Job(output, stage.name, self.recipe, inputs)
-        return count_requests(job, llm, self.recipe.cache_folder, self.progress) if can_count(job) else None
+        return self._requests(job, llm) if can_count(job) else None
 
     def _counted(self, job: Job, llm: Llm, prompts: Sequence[Prompt], requests: Counted) -> StageForecast:
         models: list[ModelForecast] = []

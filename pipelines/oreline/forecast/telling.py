@@ -1,18 +1,33 @@
-"""Says on a stream how far a long count has come."""
+"""Says on a stream what a plan is doing where that takes long, and how far a long count has come."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from threading import Timer
 from typing import TextIO
+
+During = Callable[[str], AbstractContextManager[None]]
+"""Takes what is done within the context."""
 
 _SECONDS = 3.0
 
 
+def untold(step: str) -> AbstractContextManager[None]:
+    """Tells nothing: for callers without a stream."""
+    del step  # every `During` takes one
+    return nullcontext()
+
+
 @dataclass
 class Telling:
-    """Tells every few seconds how many requests were rendered; a quick count says nothing. `clock` gives seconds."""
+    """Tells every few seconds how many requests were rendered; a quick count says nothing. `clock` gives seconds.
+
+    A step that takes longer than `patience` seconds is told while it is done.
+    """
 
     stream: TextIO
     clock: Callable[[], float]
+    patience: float = 2.0
     _told: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -23,5 +38,19 @@ class Telling:
         now = self.clock()
         if now - self._told >= _SECONDS:
             self._told = now
-            self.stream.write(f"plan: {rendered:,} requests rendered\n")
-            self.stream.flush()
+            self._tell(f"{rendered:,} requests rendered")
+
+    @contextmanager
+    def during(self, step: str) -> Iterator[None]:
+        """Tells what is done within the context, once, if it takes long."""
+        timer = Timer(self.patience, self._tell, (step,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _tell(self, what: str) -> None:
+        self.stream.write(f"plan: {what}\n")
+        self.stream.flush()

@@ -10,6 +10,7 @@ from oreline.forecast.money import sum_known
 from oreline.forecast.ranges import Range, total
 from oreline.forecast.rendering import Progress
 from oreline.forecast.stages import Forecaster
+from oreline.forecast.telling import During, untold
 from oreline.forecast.tokens import Counter
 from oreline.llm.ownership import ID_FILE
 from oreline.llm.prices import retirements
@@ -54,16 +55,23 @@ class Forecast:
 
 
 def forecast(
-    recipe: Recipe, plan: Sequence[Planned], *, adopt_from: str | None, counter: Counter, progress: Progress
+    recipe: Recipe,
+    plan: Sequence[Planned],
+    *,
+    adopt_from: str | None,
+    counter: Counter,
+    progress: Progress,
+    during: During = untold,
 ) -> Forecast:
     """Returns what a plan would cost. Nothing is spent, and nothing is written into output or cache.
 
-    `counter` counts tokens at the provider; `progress` is told how many requests of a stage were rendered.
+    `counter` counts tokens at the provider; `progress` is told how many requests of a stage were rendered,
+    `during` which step is done.
     """
     called = models_called(recipe, plan)
     if not called:
         return Forecast()
-    stages = Forecaster(recipe, adopt_from, counter, progress).forecast(plan)
+    stages = Forecaster(recipe, adopt_from, counter, progress, during).forecast(plan)
     warnings = dict.fromkeys(sentence for llm in called for sentence in retirements(llm.members()))
     return Forecast(stages, outlooks(stages, _spent(recipe)), tuple(warnings))
 

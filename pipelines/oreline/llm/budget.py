@@ -41,7 +41,7 @@ class Budget:
 
     def __str__(self) -> str:
         parts = [
-            *([] if self.dollars is None else [f"{self.dollars:g} dollars"]),
+            *([] if self.dollars is None else [f"{self.dollars:g} dollar{'' if self.dollars == 1 else 's'}"]),
             *([] if self.tokens is None else [f"{self.tokens:,} tokens"]),
         ]
         return " and ".join(parts)

@@ -57,7 +57,15 @@ class Finishing:
         decisions = found.get("decisions", DECISIONS.empty_table())
         told = with_similarities(decisions, found.get("asked"), group, self.parameters, estimating=estimating)
         documents = self.job.read(group.reference)
-        dropped = rewrite_documents(documents, told, self.parameters, writer, estimated=estimating, screening=screening)
+        dropped = rewrite_documents(
+            documents,
+            told,
+            self.parameters,
+            writer,
+            sketches=found.get("sketches"),
+            estimated=estimating,
+            screening=screening,
+        )
         for name, value in self.parameters.facts().items():
             writer.fact(name, value)
         if self.job.recipe.dedup.against:

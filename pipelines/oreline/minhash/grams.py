@@ -4,7 +4,7 @@ A word's hash is FNV-1a over the bytes of its normal form, mixed by MurmurHash3'
 polynomial of its words' hashes modulo 2**64 (Karp and Rabin 1987), rolled along the text, mixed and cut to 32 bits.
 """
 
-# ruff: noqa: PLR0917, FBT001 - numba takes flat arrays and flags, by position
+# ruff: noqa: PLR0917 - numba takes flat arrays, by position
 
 from dataclasses import dataclass
 from typing import Literal
@@ -85,10 +85,11 @@ def shingles_of(
 
 
 def _unit_hashes(forms: Forms, unit: Unit) -> tuple[Hashes, Ints]:
-    counts = _counted(forms.data, forms.starts, forms.ends, forms.form, FORMS, unit == "character")
+    if unit == "word":
+        return _words(forms.data, forms.starts, forms.ends, forms.form, FORMS)
+    counts = _counted(forms.data, forms.starts, forms.ends, forms.form, FORMS)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    filling = _characters if unit == "character" else _words
-    return filling(forms.data, forms.starts, forms.ends, forms.form, FORMS, starts), starts
+    return _characters(forms.data, forms.starts, forms.ends, forms.form, FORMS, starts), starts
 
 
 @compiled
@@ -99,8 +100,8 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 
 @compiled
-def _counted(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes, characters: bool) -> Ints:
-    """Returns the number of words or characters of each text."""
+def _counted(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes) -> Ints:
+    """Returns the number of characters of each text."""
     counts = np.zeros(len(starts), np.int64)
     for row in range(len(starts)):
         table = forms[form[row]]
@@ -116,17 +117,23 @@ def _counted(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes, c
                     words += not within
                     within = True
                     signs += (byte & 0xC0) != 0x80
-        counts[row] = (signs + max(words - 1, 0)) if characters else words
+        counts[row] = signs + max(words - 1, 0)
     return counts
 
 
 @compiled
-def _words(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes, offsets: Ints) -> Hashes:
-    """Returns the hash of each word, text after text."""
-    found = np.empty(offsets[-1], np.uint64)
+def _words(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes) -> tuple[Hashes, Ints]:
+    """Returns the hash of each word, text after text, and where each text's words start."""
+    most = 0
+    for row in range(len(starts)):
+        for side in range(2):
+            most += (ends[row, side] - starts[row, side] + 1) // 2
+    # Room that is not written to takes no memory; counting the words first would read all texts twice.
+    found = np.empty(most, np.uint64)
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    place_in = 0
     for row in range(len(starts)):
         table = forms[form[row]]
-        place_in = offsets[row]
         for side in range(2):
             within = False
             state = _OFFSET
@@ -143,7 +150,8 @@ def _words(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes, off
             if within:
                 found[place_in] = _mixed(state)
                 place_in += 1
-    return found
+        offsets[row + 1] = place_in
+    return found[:place_in], offsets
 
 
 @compiled

@@ -5,7 +5,7 @@ similarity, exact where the shingles are kept and otherwise estimated from the s
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -16,34 +16,42 @@ import pyarrow as pa
 from oreline import files
 from oreline.errors import BrokenTable
 from oreline.ids import Json
-from oreline.minhash.documents import CLASS_COLUMNS, grams_of
+from oreline.minhash.documents import CLASS_COLUMNS
 from oreline.minhash.forms import Ints, buffer_of
 from oreline.minhash.grams import Sequences, shingle_sets
 from oreline.minhash.parameters import Parameters
 from oreline.recipe.settings import Recipe
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
+from oreline.tables.reading import open_parquet
 from oreline.tables.schema import table_schema
 
 Signatures = npt.NDArray[np.uint32]
 
 
-def remembered(documents: pa.Table, clusters: pa.Array, keepers: pa.Array, parameters: Parameters) -> pa.Table:
-    """Returns the `signatures` rows of a block of documents, with a cluster and a keeper each, null for none."""
-    sequences = grams_of(documents, parameters.shape)
+SKETCHES = pa.schema([("node", pa.int64()), ("signature", pa.large_binary()), ("shingles", pa.large_binary())])
+"""A row per document: what is remembered of its text, as `signatures` holds it."""
+
+
+def sketches_of(nodes: Ints, sequences: Sequences, signatures: Signatures, parameters: Parameters) -> pa.Table:
+    """Returns the SKETCHES of documents from their n-grams, and the signatures of those that have some."""
     lengths = np.diff(sequences.starts)
-    signatures = parameters.drawn.signatures(sequences)
     signed = np.where(lengths > 0, 4 * parameters.permutations, 0)
-    shingles = pa.nulls(documents.num_rows, pa.large_binary())
+    shingles = pa.nulls(len(nodes), pa.large_binary())
     if parameters.remember == "shingles":
         sets = shingle_sets(sequences)
         shingles = _binary(sets.values, 4 * np.diff(sets.starts), lengths > 0)
+    return pa.table([nodes, _binary(signatures, signed, lengths > 0), shingles], schema=SKETCHES)
+
+
+def remembered(documents: pa.Table, clusters: pa.Array, keepers: pa.Array, sketches: pa.Table) -> pa.Table:
+    """Returns the `signatures` rows of documents, each with its sketch, a cluster and a keeper, null for none."""
     columns = [
         documents.column("doc_id"),
         *(documents.column(name) for name in CLASS_COLUMNS),
         clusters,
         keepers,
-        _binary(signatures[lengths > 0], signed, lengths > 0),
-        shingles,
+        sketches.column("signature"),
+        sketches.column("shingles"),
     ]
     return pa.table(columns, schema=table_schema("signatures"))
 
@@ -101,6 +109,36 @@ def known_problems(recipe: Recipe, parameters: Parameters) -> Iterator[str]:
         other = [f"{name} {theirs.get(name)!r} (here {ours[name]!r})" for name in unlike]
         if other:
             yield f"dedup.against: signatures of {output} have {', '.join(other)}; they must be equal to be compared"
+
+
+def unshared_datasets(recipe: Recipe, datasets: Collection[str]) -> Iterator[str]:
+    """Yields a sentence for each known output that holds none of this recipe's `datasets`: nothing would be met."""
+    if recipe.dedup.within == "corpus":
+        return
+    for output, manifest in known_manifests(recipe).items():
+        theirs = _datasets(output, manifest)
+        if theirs and not theirs.intersection(datasets):
+            yield (
+                f"dedup.against: {output} holds {', '.join(sorted(theirs))}, but this recipe's datasets are "
+                f"{', '.join(sorted(datasets))}, and dedup.within is dataset: no document would be compared with it; "
+                "set dedup.within: corpus, or give the sources those dataset names"
+            )
+
+
+def _datasets(output: str, manifest: Manifest) -> set[str]:
+    """Returns the datasets of an output's signatures; of a row group of one dataset only its statistics are read."""
+    found: set[str] = set()
+    for part in manifest.tables.get("signatures", ()):
+        with open_parquet(files.join(output, part.path)) as parquet:
+            place = parquet.schema_arrow.get_field_index("dataset")
+            for index in range(parquet.num_row_groups):
+                statistics = parquet.metadata.row_group(index).column(place).statistics
+                if statistics is not None and statistics.has_min_max and statistics.min == statistics.max:
+                    found.add(statistics.min)
+                else:
+                    read = parquet.read_row_group(index, columns=["dataset"])
+                    found.update(read.column("dataset").unique().to_pylist())
+    return found
 
 
 def _folder(path: str) -> str:

@@ -14,8 +14,6 @@ from oreline.minhash.parameters import Parameters
 from oreline.minhash.remembered import remembered
 from oreline.records import Reject
 
-_BLOCK_VALUES = 2**24
-
 
 def with_similarities(
     decisions: pa.Table, asked: pa.Table | None, group: Group, parameters: Parameters, *, estimating: bool
@@ -42,13 +40,14 @@ def rewrite_documents(
     parameters: Parameters,
     writer: StageWriter,
     *,
+    sketches: pa.Table | None,
     estimated: bool,
     screening: Screening | None = None,
 ) -> set[str]:
     """Writes a group of documents without the dropped ones, tells every document's fate, and remembers all.
 
-    `decisions` are those about this group; `estimated` says that similarities to known documents are estimates.
-    Returns the ids that `screening` dropped.
+    `decisions` are those about this group, `sketches` its SKETCHES if it is to be remembered; `estimated` says that
+    similarities to known documents are estimates. Returns the ids that `screening` dropped.
     """
     rows = row_of(decisions.column("node").to_numpy())
     dropped = np.asarray(decisions.column("keeper").is_valid().to_numpy(zero_copy_only=False), np.bool_)
@@ -72,8 +71,8 @@ def rewrite_documents(
             payload="\n".join(part for part in (document["title"], document["text"]) if part),
         )
         writer.dropped(document["doc_id"], reject)
-    if parameters.remember != "nothing":
-        _remember(documents, decisions, parameters, writer)
+    if sketches is not None:
+        _remember(documents, decisions, sketches, writer)
     return screened
 
 
@@ -84,16 +83,15 @@ def moved_pairs(pairs: pa.Table, moves: pa.Table) -> pa.Table:
     return pairs.set_column(pairs.schema.get_field_index("doc_id"), pairs.schema.field("doc_id"), moved)
 
 
-def _remember(documents: pa.Table, decisions: pa.Table, parameters: Parameters, writer: StageWriter) -> None:
+def _remember(documents: pa.Table, decisions: pa.Table, sketches: pa.Table, writer: StageWriter) -> None:
     places = np.full(documents.num_rows, -1)
     places[row_of(decisions.column("node").to_numpy())] = np.arange(decisions.num_rows)
     at = pa.array(places, mask=places < 0)
     clusters, keepers = (decisions.column(name).combine_chunks().take(at) for name in ("cluster", "keeper"))
-    step = max(1, _BLOCK_VALUES // parameters.permutations)
-    for start in range(0, documents.num_rows, step):
-        block = documents.slice(start, step)
-        kept = remembered(block, clusters.slice(start, step), keepers.slice(start, step), parameters)
-        writer.arrow("signatures", kept)
+    nodes = sketches.column("node").to_numpy()
+    if np.any(nodes[1:] < nodes[:-1]):  # blocks come in any order
+        sketches = sketches.take(pa.array(np.argsort(nodes)))
+    writer.arrow("signatures", remembered(documents, clusters, keepers, sketches))
 
 
 def _detail(verdict: dict[str, object], parameters: Parameters, *, estimated: bool) -> str:

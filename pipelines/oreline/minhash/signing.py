@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from oreline.minhash.documents import CLASS_COLUMNS, TEXT_COLUMNS, classes_of, grams_of, scopes_of
 from oreline.minhash.forms import Ints
-from oreline.minhash.grams import Hashes
+from oreline.minhash.grams import Hashes, Sequences
 from oreline.minhash.groups import Group
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.permutations import band_hashes
-from oreline.minhash.remembered import signature_rows
+from oreline.minhash.remembered import SKETCHES, Signatures, signature_rows, sketches_of
 
 EQUAL = pa.schema([("bucket", pa.uint64()), ("check", pa.uint64()), ("node", pa.int64())])
 """A row per document: documents of equal scope and content share bucket and check."""
@@ -27,10 +27,11 @@ _BLOCK_VALUES = 2**24
 
 @dataclass(frozen=True)
 class Signed:
-    """A group as the shuffle takes it: an EQUAL table and a BANDS table."""
+    """A group as the shuffle takes it: an EQUAL table, a BANDS table and, where it is to be remembered, SKETCHES."""
 
     equal: pa.Table
     bands: pa.Table
+    sketches: pa.Table
 
 
 def sign(group: Group, parameters: Parameters) -> Signed:
@@ -40,26 +41,34 @@ def sign(group: Group, parameters: Parameters) -> Signed:
     scopes = scopes_of(table, parameters.within)
     buckets, checks = classes_of(table, scopes)
     equal = pa.table([buckets, checks, nodes], schema=EQUAL)
-    _, first = np.unique(buckets, return_index=True)
-    first = np.sort(first)
+    first = np.zeros(table.num_rows, np.bool_)
+    first[np.unique(buckets, return_index=True)[1]] = True
+    remembering = parameters.remember != "nothing" and not group.known
+    wanted = np.arange(table.num_rows) if remembering else np.flatnonzero(first)
     step = max(1, _BLOCK_VALUES // parameters.permutations)
-    blocks = [BANDS.empty_table()]
-    for start in range(0, len(first), step):
-        rows = first[start : start + step]
-        signed, hashes = _hashes(table.take(pa.array(rows)), scopes[rows], parameters, known=group.known)
-        blocks.append(_bands(rows[signed], buckets, nodes, hashes))
-    return Signed(equal, pa.concat_tables(blocks))
+    bands, sketches = [BANDS.empty_table()], [SKETCHES.empty_table()]
+    for start in range(0, len(wanted), step):
+        rows = wanted[start : start + step]
+        block = table.slice(start, step) if remembering else table.take(pa.array(rows))
+        signed, signatures, sequences = _signatures(block, parameters, known=group.known)
+        bucketed = first[rows[signed]]
+        chosen = rows[signed][bucketed]
+        hashes = band_hashes(signatures[bucketed], scopes[chosen], parameters.bands, parameters.rows)
+        bands.append(_bands(chosen, buckets, nodes, hashes))
+        if remembering:
+            sketches.append(sketches_of(nodes[rows], sequences, signatures, parameters))
+    return Signed(equal, pa.concat_tables(bands), pa.concat_tables(sketches))
 
 
-def _hashes(table: pa.Table, scopes: Hashes, parameters: Parameters, *, known: bool) -> tuple[Ints, Hashes]:
-    """Returns the rows that have a shingle, and their buckets band by band."""
+def _signatures(table: pa.Table, parameters: Parameters, *, known: bool) -> tuple[Ints, Signatures, Sequences]:
+    """Returns the rows that have a shingle, the signatures of those, and the n-grams of all; none of known ones."""
     if known:
         signed, signatures = signature_rows(table.column("signature"), parameters.permutations)
-    else:
-        sequences = grams_of(table, parameters.shape)
-        signed = np.flatnonzero(np.diff(sequences.starts))
-        signatures = parameters.drawn.signatures(sequences)[signed]
-    return signed, band_hashes(signatures, scopes[signed], parameters.bands, parameters.rows)
+        return signed, signatures, Sequences(np.empty(0, np.uint32), np.zeros(table.num_rows + 1, np.int64))
+    sequences = grams_of(table, parameters.shape)
+    signed = np.flatnonzero(np.diff(sequences.starts))
+    signatures = parameters.drawn.signatures(sequences)
+    return signed, signatures if len(signed) == len(signatures) else signatures[signed], sequences
 
 
 def _bands(rows: Ints, buckets: Hashes, nodes: Ints, hashes: Hashes) -> pa.Table:

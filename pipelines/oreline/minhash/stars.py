@@ -23,6 +23,8 @@ def star_edges(buckets: Hashes, classes: Hashes, nodes: Ints, centres: int) -> p
     Row i says that node i, of class `classes[i]`, is in bucket `buckets[i]`. Members are taken by class, so the edges
     are the same between classes whatever nodes stand for them; of a class in a bucket one node has edges.
     """
+    shared = _may_be_shared(buckets)
+    buckets, classes, nodes = buckets[shared], classes[shared], nodes[shared]
     order = np.lexsort((nodes, classes, buckets))
     buckets, classes, nodes = buckets[order], classes[order], nodes[order]
     new_bucket = _differs(buckets)
@@ -46,6 +48,12 @@ def distinct_edges(ones: Ints, others: Ints) -> pa.Table:
     low, high = low[order], high[order]
     kept = (_differs(low) | _differs(high)) & (low != high)
     return pa.table([low[kept], high[kept]], schema=EDGES)
+
+
+def _may_be_shared(buckets: Hashes) -> Ints:
+    """Returns the rows whose bucket may have another one: most buckets have one member, and need not be sorted."""
+    places = (buckets & np.uint64((2 << len(buckets).bit_length()) - 1)).astype(np.int64)
+    return np.flatnonzero(np.bincount(places)[places] > 1)
 
 
 def _differs(ordered: Hashes | Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -88,9 +88,8 @@ class Steps:
             yield group.ordinal, group.encode()
 
     def signed(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
-        """From a group to its buckets by range; none once the user stopped the run."""
+        """From a group to its buckets by range, and to what is remembered of it; none once the user stopped the run."""
         del key
-        equal, bands = Scatter(self.job, "equal"), Scatter(self.job, "bands")
         heartbeat = Heartbeat(self.job)
         ranges = self.ranges(1 + self.parameters.bands)
         for encoded in references:
@@ -98,10 +97,11 @@ class Steps:
                 return
             group = Group.decode(encoded)
             found = sign(group, self.parameters)
-            for scatter, table in ((equal, found.equal), (bands, found.bands)):
+            for tag, table in (("equal", found.equal), ("bands", found.bands)):
                 keys = ranges_of(table.column("bucket").to_numpy(), ranges)
-                yield from scatter.write(keys, table)
-                yield from scatter.close()
+                yield from self._scattered(tag, keys, Route.JOIN, table)
+            remembered = group_of(found.sketches.column("node").to_numpy())
+            yield from self._scattered("sketches", remembered, Route.REWRITE, found.sketches)
             if not group.known:
                 heartbeat.add(group.reference.rows)
         heartbeat.flush()

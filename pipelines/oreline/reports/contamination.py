@@ -33,8 +33,9 @@ class Overlap:
     """What one benchmark has in common with the training rows of an output.
 
     `texts` counts its rows by role, `found` those that some training row matches (of which at most 16 are listed for
-    one training row), `rows` the training rows that match, by (table, `dropped` or `reported`), `compared` the tables
-    that were compared with it by now.
+    one training row; a short one may count with its title and without, but never more than there are), `rows` the
+    training rows that match, by (table, `dropped` or `reported`), `compared` the tables that were compared with it by
+    now.
     """
 
     name: str
@@ -81,7 +82,8 @@ def overlaps(output: str, manifests: Mapping[str, Manifest]) -> list[Overlap]:
         key = (match.benchmark, match.role, match.test_row)
         if key not in seen:
             seen.add(key)
-            found[match.benchmark].found[match.role] += match.equal_rows
+            own = found[match.benchmark]
+            own.found[match.role] = min(own.texts.get(match.role, 0), own.found[match.role] + match.equal_rows)
     return list(found.values())
 
 

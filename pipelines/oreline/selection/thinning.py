@@ -73,8 +73,8 @@ class Thinning:
         if path is not None:
             yield one.key, path.encode()
 
-    def lead(self, keyed: tuple[int, Iterable[bytes]]) -> bytes:
-        """Returns the path of the queries that go, of the scopes under a key."""
+    def lead(self, keyed: tuple[int, Iterable[bytes]]) -> tuple[int, bytes]:
+        """Returns the path of the queries that go, of the scopes under a key, under that key."""
         settings = self.job.recipe.select.near_queries
         staying = None if settings is not None and settings.human else HUMAN
         edges = []
@@ -84,15 +84,16 @@ class Thinning:
         path = self.job.scratch("led") + ".parquet"
         with files.open_write(path) as file:
             pq.write_table(led(edges, staying=staying), file, row_group_size=1_000_000)
-        return path.encode()
+        return keyed[0], path.encode()
 
-    def finish(self, encoded: bytes, decisions: Iterable[bytes]) -> bytes:
+    def finish(self, encoded: bytes, decisions: Iterable[tuple[int, bytes]]) -> bytes:
         """Writes the rows of a block that stay, drops the others, and returns the report."""
         writer = StageWriter(self.job)
         if self.job.stop_requested():
             return writer.close(stopped="interrupted", message=_STOPPED).encode()
-        rows = read_rows(Piece.decode(encoded))
-        gone = about(decisions, rows.column("place"))
+        piece = Piece.decode(encoded)
+        rows = read_rows(piece)
+        gone = about((path for key, path in decisions if key == piece.key), rows.column("place"))
         goes = pc.is_in(rows.column("place"), gone.column("row").combine_chunks())
         kept = triples_of(rows.filter(pc.invert(goes)))
         writer.arrow("triples", kept)

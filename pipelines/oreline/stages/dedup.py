@@ -81,10 +81,16 @@ class Dedup(beam.PTransform):
             | "Start" >> beam.Impulse()
             | "ListGroups" >> beam.FlatMap(Listing(Steps(self.job, parameters))).with_output_types(tuple[int, bytes])
         )
-        decided, asked = self._decided(groups, Steps(self.job, parameters))
+        steps = Steps(self.job, parameters)
+        signed = self._step("Sign", steps.signed, groups)
+        decided, asked = self._decided(groups, signed, steps)
         index = beam.pvalue.AsIter(root | "Benchmarks" >> Benchmarks(self.job, contents_of(self.job)))
         rewritten = self._grouped(
-            "Documents", groups, self._along("Rewritten", decided, Route.REWRITE), asked
+            "Documents",
+            groups,
+            self._along("Remembered", signed, Route.REWRITE),
+            self._along("Rewritten", decided, Route.REWRITE),
+            asked,
         ) | "RewriteDocuments" >> beam.FlatMap(finish.documents, index).with_output_types(tuple[int, bytes])
         documents = rewritten | "Documents" >> beam.FlatMap(reports).with_output_types(bytes)
         dropped = beam.pvalue.AsIter(rewritten | "Dropped" >> DroppedDocuments(self.job))
@@ -101,11 +107,10 @@ class Dedup(beam.PTransform):
         return (documents, pairs) | "Reports" >> beam.Flatten()
 
     def _decided(
-        self, groups: "beam.PCollection[Reference]", steps: Steps
+        self, groups: "beam.PCollection[Reference]", signed: "beam.PCollection[Reference]", steps: Steps
     ) -> tuple["beam.PCollection[Reference]", "beam.PCollection[Reference]"]:
-        """From groups to decisions with their routes, and to what dropped documents are compared with."""
-        buckets = self._step("Sign", steps.signed, groups)
-        edges = self._step("FindEdges", steps.edges, buckets)
+        """From groups and their buckets to decisions with their routes, and to what dropped ones are compared with."""
+        edges = self._step("FindEdges", steps.edges, self._along("Buckets", signed, Route.JOIN))
         joining = [self._along("Joined", edges, Route.JOIN)]
         if steps.parameters.verify != "none":
             halves = self._step("CompareFirst", steps.first_ends, groups, self._along("Near", edges, Route.COMPARE))

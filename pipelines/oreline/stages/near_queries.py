@@ -67,7 +67,7 @@ class DropNear(beam.PTransform):
             | "SpreadPairs" >> Spread()
             | "Compare" >> beam.FlatMap(thinning.compare).with_output_types(tuple[int, bytes])
             | "GroupNear" >> beam.GroupByKey()
-            | "Lead" >> beam.Map(thinning.lead).with_output_types(bytes)
+            | "Lead" >> beam.Map(thinning.lead).with_output_types(tuple[int, bytes])
         )
         finished = blocks | "Finish" >> beam.Map(thinning.finish, beam.pvalue.AsIter(decisions)).with_output_types(
             bytes

@@ -26,13 +26,13 @@ class ThinOut:
     then: Then
 
     def prepared(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
-        """Yields references to what is decided by."""
+        """Yields references to what is decided by; nothing without a thinner."""
         if self.thinner is not None:
             yield from self.steps.prepare(self.thinner, keyed[1])
 
-    def applied(self, keyed: tuple[int, Iterable[bytes]], decisions: Iterable[bytes]) -> Iterator[Reference]:
-        """Yields what stays; a method by name, as FlatMap gives a callable object no side input."""
-        yield from self.steps.thin(self.thinner, keyed[1], decisions, self.then)
+    def applied(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[Reference]:
+        """Yields what stays."""
+        yield from self.steps.thin(self.thinner, keyed[1], self.then)
 
 
 @dataclass(eq=False)
@@ -46,29 +46,28 @@ class Thin(beam.PTransform):
 
     def expand(self, before: "beam.PCollection[Reference]") -> "beam.PCollection[Reference]":
         """Wires preparing, deciding in one or two steps, and applying."""
-        grouped = (
-            before
-            | "GoOn" >> beam.FlatMap(goes_on).with_output_types(tuple[int, bytes])
-            | "GroupQueries" >> beam.GroupByKey()
-        )
+        going = before | "GoOn" >> beam.FlatMap(goes_on).with_output_types(tuple[int, bytes])
+        apply = beam.FlatMap(self.thin.applied).with_output_types(tuple[int, bytes])
+        grouped = going | "GroupQueries" >> beam.GroupByKey()
+        thinner = self.thin.thinner
+        if thinner is None:
+            return grouped | "Apply" >> apply
         prepared = (
             grouped
             | "Prepare" >> beam.FlatMap(self.thin.prepared).with_output_types(tuple[int, bytes])
             | "GroupPrepared" >> beam.GroupByKey()
         )
-        thinner = self.thin.thinner
         if isinstance(thinner, Duplicates):
             prepared = (
                 prepared
                 | "Compare" >> beam.FlatMap(thinner.compare).with_output_types(tuple[int, bytes])
                 | "GroupEdges" >> beam.GroupByKey()
             )
-        decide = nothing if thinner is None else thinner.decide
-        decisions = prepared | "Decide" >> beam.Map(decide).with_output_types(bytes)
-        applied = beam.FlatMap(self.thin.applied, beam.pvalue.AsIter(decisions))
-        return grouped | "Apply" >> applied.with_output_types(tuple[int, bytes])
-
-
-def nothing(keyed: tuple[int, Iterable[bytes]]) -> bytes:
-    """Is never called: where nothing thins out, nothing is prepared."""
-    raise ValueError(f"range {keyed[0]} was prepared although nothing is to be decided; this is a bug in oreline")
+        decisions = prepared | "Decide" >> beam.FlatMap(thinner.decide).with_output_types(tuple[int, bytes])
+        # Grouped once more, with the queries' references: a range gets the decisions about its queries, and no others.
+        return (
+            (going, decisions)
+            | "WithDecisions" >> beam.Flatten()
+            | "GroupDecisions" >> beam.GroupByKey()
+            | "Apply" >> apply
+        )

@@ -18,6 +18,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 """What a client sends whose bodies go through `read_bounded`: a megabyte may unpack to gigabytes."""
 
 _NAMES_SECONDS = 300
+_SSL = re.compile(r" ssl:(?:<[^>]*>|\w+)")
 
 
 class Disconnected(aiohttp.ClientError):
@@ -92,7 +93,7 @@ async def _unhidden(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     try:
         return await handler(request)
     except aiohttp.ClientConnectionError as error:
-        raise Disconnected(f"{type(error).__name__}: {error}") from None
+        raise Disconnected(f"{type(error).__name__}: {said(error)}") from None
 
 
 async def _at_home(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -110,6 +111,11 @@ def _host(target: str, base: str) -> str | None:
         return urlsplit(urljoin(base, target)).hostname
     except ValueError:
         return None
+
+
+def said(error: BaseException) -> str:
+    """Returns an error's message without the settings of TLS as Python shows them, which aiohttp puts in there."""
+    return _SSL.sub("", str(error))
 
 
 def open_session() -> aiohttp.ClientSession:

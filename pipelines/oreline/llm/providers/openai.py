@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletion
 from oreline.ids import Json
 from oreline.llm.keys import SecretKey
 from oreline.llm.providers import vllm
-from oreline.llm.providers.connections import PLAIN, read_bounded
+from oreline.llm.providers.connections import PLAIN, read_bounded, said
 from oreline.llm.providers.openai_errors import code_and_message, failure_kind, wait_asked
 from oreline.llm.providers.openai_messages import body_of, reply_of
 from oreline.llm.providers.protocol import CallFailed, Reply
@@ -120,13 +120,13 @@ class OpenAi:
     def _broken(self, error: Exception) -> CallFailed:
         refused = _refused(error)
         if refused is not None:
-            return CallFailed("transient", self._hide(str(refused)))
+            return CallFailed("transient", self._hide(said(refused)))
         if isinstance(error, TimeoutError | openai.APITimeoutError):
             return CallFailed("transient", f"no answer within llm.timeout, {self._model.timeout:g} seconds")
         if isinstance(error, _MISSHAPEN):
             message = self._hide(f"{type(error).__name__}: {error}")
             return CallFailed("transient", f"the answer's JSON has another shape than the API's ({message})")
-        cause = f" ({type(error.__cause__).__name__}: {error.__cause__})" if error.__cause__ else ""
+        cause = f" ({type(error.__cause__).__name__}: {said(error.__cause__)})" if error.__cause__ else ""
         return CallFailed("transient", self._hide(f"{type(error).__name__}: {error}{cause}"))
 
     def _hide(self, text: str) -> str:
