@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -121,14 +122,31 @@ def test_ctrl_c_keeps_what_is_answered(tmp_path: Path, gemini_server: GeminiServ
     asking = Asking(tmp_path, gemini_server.url, BLOCKS, {"concurrency": 4})
     stop = Path(asking.job.output) / "_progress" / "stop"
     stop.parent.mkdir(parents=True)
-    stop.touch()
+    user = threading.Thread(target=_stop_after_answers, args=(gemini_server, 4, stop))
+    user.start()
     report = asking.run()
+    user.join()
     assert report.stopped == "interrupted"
-    assert journaled(asking) == report.counts["paid_requests"] < LINES
+    assert 4 <= journaled(asking) == report.counts["paid_requests"] < LINES
     stop.unlink()
     gemini_server.latency = 0.0
     assert asking.run().counts["answers"] == LINES
     assert max(gemini_server.answers.values()) == 1
+
+
+def _stop_after_answers(server: GeminiServer, number: int, stop: Path) -> None:
+    while sum(server.answers.values()) < number:
+        threading.Event().wait(0.01)
+    stop.touch()
+
+
+def test_a_stop_that_comes_before_the_first_request_sends_nothing(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    asking = Asking(tmp_path, gemini_server.url, BLOCKS)
+    stop = Path(asking.job.output) / "_progress" / "stop"
+    stop.parent.mkdir(parents=True)
+    stop.touch()
+    assert asking.run().stopped == "interrupted"
+    assert not gemini_server.calls
 
 
 def test_a_task_that_breaks_in_a_bundle_loses_no_answer(tmp_path: Path, gemini_server: GeminiServer) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dedup_world import SENTENCE, dedup, document, pair
+from dedup_world import INPUTS, SENTENCE, dedup, document, pair
 from oreline.errors import PreflightError
 from oreline.fingerprint import pending
+from oreline.job import Job
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.remembered import known_problems, unshared_datasets
+from oreline.minhash.steps import Steps
 from oreline.preflight import check
 from oreline.recipe.loading import recipe_from
 from oreline.records import Document, Pair, Reject, Signature
@@ -142,6 +144,18 @@ def test_an_empty_known_output_changes_nothing(tmp_path: Path) -> None:
     recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "old")]})
     assert list(known_problems(recipe, Parameters.of(recipe.dedup))) == []
     assert dedup(recipe, [document("a", "x")]).books.kept.count == 1
+
+
+def test_known_documents_count_for_the_number_of_ranges_that_a_machine_holds_one_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oreline.minhash.steps._RANGE_ROWS", 2)
+    run(tmp_path / "old", [document(name, f"text {name}") for name in "abcd"])
+    recipe = recipe_for(tmp_path / "new", dedup={"against": [str(tmp_path / "old")]})
+    manifest = dedup(recipe, [document("e", "text a"), document("f", "another")])
+    assert manifest.drops == {"exact_duplicate": 1}
+    job = Job(recipe.output, "dedup", recipe, INPUTS)
+    assert Steps(job, Parameters.of(recipe.dedup)).ranges() == 1 + (4 + 2) // 2
 
 
 def test_known_outputs_without_a_dataset_of_this_recipe_are_refused_with_the_remedy(tmp_path: Path) -> None:

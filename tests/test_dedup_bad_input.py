@@ -1,11 +1,13 @@
 """Bad input through the stage: one text a hundred thousand times, one huge row, half a surrogate pair, nothing."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import oreline
 from dedup_world import SENTENCE, dedup, document
+from oreline.minhash.members import score_of
 from oreline.records import Document, Reject, Signature
 
 from house import recipe_for, rows_of
@@ -51,3 +53,10 @@ def test_an_empty_corpus_leaves_empty_tables(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "dedup", "documents", Document) == []
     assert rows_of(tmp_path, "dedup", "signatures", Signature) == []
     assert manifest.books.balanced
+
+
+def test_a_score_beyond_all_floats_is_infinite_and_no_score_comes_last() -> None:
+    huge = 10**400
+    given = (huge, -huge, "1e3", 2, True, None)
+    found = [score_of(json.dumps({"stars": each}), "stars") for each in given]
+    assert found == [math.inf, -math.inf, 1000.0, 2.0, -math.inf, -math.inf]

@@ -37,7 +37,8 @@ class Engines:
             if held.holders:
                 return
             del self._held[name]
-        held.engine.close()
+            # Whoever makes the next engine of that name reads what this one still has to journal.
+            held.engine.close()
 
 
 PROCESS_ENGINES = Engines()

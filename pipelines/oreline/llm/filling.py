@@ -47,13 +47,15 @@ class Filling:
         self._heartbeat = Heartbeat(job)
         self._unsent = 0
         self._clock = clock
-        self._looked = clock()
+        self._looked = float("-inf")  # so that bundles shorter than a look stop too
 
     def lane(self, lane: int, references: Iterable[bytes]) -> Iterator[Reference]:
         """Takes a lane's requests; yields references to answered rows, whichever are ready."""
+        self._look()
         rows = read_requests(references)
         contents = self._engine.open_lane(lane, {row.request.key for row in rows})
-        if contents is None:  # the engine has stopped for it, and its report says why
+        if contents is None:  # the engine has stopped, for this or before, and its report says why
+            self._unsent += len(rows)
             return
         if contents.broken:
             self._counts["journal_broken_files"] += len(contents.broken)

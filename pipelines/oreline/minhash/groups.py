@@ -75,7 +75,7 @@ def groups(job: Job) -> Iterator[Group]:
         ordinal += 1
     for output in job.recipe.dedup.against:
         manifest = read_manifest(output, "dedup")
-        for reference in row_groups(output, manifest.tables["signatures"] if manifest else ()):
+        for reference in row_groups(output, manifest.tables.get("signatures", ()) if manifest else ()):
             yield Group(ordinal, output, reference, known=True)
             ordinal += 1
 

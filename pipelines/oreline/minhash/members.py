@@ -84,5 +84,10 @@ def score_of(metadata: str | None, field: str) -> float:
             value = float(value)
         except ValueError:
             return -math.inf
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else -math.inf
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return -math.inf
+    try:
+        number = float(value)
+    except OverflowError:  # JSON's whole numbers have no bounds
+        return math.inf if value > 0 else -math.inf
     return -math.inf if math.isnan(number) else number

@@ -21,7 +21,7 @@ from oreline.minhash.grams import Hashes
 from oreline.minhash.groups import Group, group_of, groups, groups_apart
 from oreline.minhash.members import members_of
 from oreline.minhash.parameters import Parameters
-from oreline.minhash.remembered import exact_against
+from oreline.minhash.remembered import exact_against, known_manifests
 from oreline.minhash.signing import sign
 from oreline.minhash.stars import CENTRES, distinct_edges, star_edges
 from oreline.shuffle import Reference, Scatter, gather
@@ -79,8 +79,13 @@ class Steps:
 
     def ranges(self, rows: int = 1) -> int:
         """Returns the number of hash ranges for `rows` rows per document; what comes out does not depend on it."""
-        documents = sum(part.rows for part in self.job.parts("documents"))
-        return 1 + documents * rows // _RANGE_ROWS
+        return 1 + self._documents * rows // _RANGE_ROWS
+
+    @cached_property
+    def _documents(self) -> int:
+        """Documents that go through the shuffle: this job's and the known ones."""
+        known = sum(each.rows("signatures") for each in known_manifests(self.job.recipe).values())
+        return known + sum(part.rows for part in self.job.parts("documents"))
 
     def listed(self) -> Iterator[tuple[int, bytes]]:
         """Yields all groups, each under its ordinal."""
