@@ -13,6 +13,7 @@ from oreline.decontamination.buckets import Arrays, Buckets, Numbers, buckets_of
 from oreline.minhash.compiled import compiled
 from oreline.minhash.forms import Ints
 from oreline.minhash.grams import Hashes, Sequences, Words
+from oreline.minhash.mixing import BASE, mixed
 
 Shares = npt.NDArray[np.float64]
 Kinds = npt.NDArray[np.int64]
@@ -26,11 +27,6 @@ LONG_TEXT = 3
 _ALL_INDEXED = 64
 _WINDOW = 4
 _COUNTER_BITS = (10, 26)
-
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_MIX_ONE = np.uint64(0xFF51AFD7ED558CCD)
-_MIX_TWO = np.uint64(0xC4CEB9FE1A85EC53)
-_SHIFT = np.uint64(33)
 
 
 @dataclass(frozen=True)
@@ -87,17 +83,10 @@ def find_runs(
 
 
 @compiled
-def _mixed(state: np.uint64) -> np.uint64:
-    state = (state ^ (state >> _SHIFT)) * _MIX_ONE
-    state = (state ^ (state >> _SHIFT)) * _MIX_TWO
-    return state ^ (state >> _SHIFT)
-
-
-@compiled
 def _whole(words: Words, start: int, end: int) -> np.uint64:
     state = np.uint64(end - start)
     for place in range(start, end):
-        state = _mixed(state * _BASE + np.uint64(words[place]))
+        state = mixed(state * BASE + np.uint64(words[place]))
     return state
 
 
@@ -115,13 +104,13 @@ def _grams(words: Words, start: int, end: int, ngram: int) -> Hashes:
     found = np.empty(max(0, end - start - ngram + 1), np.uint64)
     state, highest = np.uint64(0), np.uint64(1)
     for _ in range(ngram):
-        highest *= _BASE
+        highest *= BASE
     for place in range(start, end):
-        state = state * _BASE + np.uint64(words[place])
+        state = state * BASE + np.uint64(words[place])
         if place - start >= ngram:
             state -= np.uint64(words[place - ngram]) * highest
         if place - start >= ngram - 1:
-            found[place - start - ngram + 1] = _mixed(state)
+            found[place - start - ngram + 1] = mixed(state)
     return found
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from oreline.minhash.compiled import compiled
 from oreline.minhash.forms import FORMS, Bytes, Forms, Ints, forms_of
+from oreline.minhash.mixing import BASE, mixed
 from oreline.records import Content
 
 Unit = Literal["word", "character"]
@@ -23,10 +24,6 @@ Words = npt.NDArray[np.uint32]
 
 _OFFSET = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_MIX_ONE = np.uint64(0xFF51AFD7ED558CCD)
-_MIX_TWO = np.uint64(0xC4CEB9FE1A85EC53)
-_SHIFT = np.uint64(33)
 _HALF = np.uint64(32)
 
 
@@ -93,13 +90,6 @@ def _unit_hashes(forms: Forms, unit: Unit) -> tuple[Hashes, Ints]:
 
 
 @compiled
-def _mixed(value: np.uint64) -> np.uint64:
-    value = (value ^ (value >> _SHIFT)) * _MIX_ONE
-    value = (value ^ (value >> _SHIFT)) * _MIX_TWO
-    return value ^ (value >> _SHIFT)
-
-
-@compiled
 def _counted(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes) -> Ints:
     """Returns the number of characters of each text."""
     counts = np.zeros(len(starts), np.int64)
@@ -143,12 +133,12 @@ def _words(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes) -> 
                     state = (state ^ np.uint64(byte)) * _PRIME
                     within = True
                 elif within:
-                    found[place_in] = _mixed(state)
+                    found[place_in] = mixed(state)
                     place_in += 1
                     state = _OFFSET
                     within = False
             if within:
-                found[place_in] = _mixed(state)
+                found[place_in] = mixed(state)
                 place_in += 1
         offsets[row + 1] = place_in
     return found[:place_in], offsets
@@ -180,7 +170,7 @@ def _characters(data: Bytes, starts: Ints, ends: Ints, form: Bytes, forms: Bytes
                 found[place_in] = (_OFFSET ^ np.uint64(byte)) * _PRIME
                 place_in += 1
         for place in range(first, place_in):
-            found[place] = _mixed(found[place])
+            found[place] = mixed(found[place])
     return found
 
 
@@ -192,7 +182,7 @@ def _rolled(hashes: Hashes, starts: Ints, ngram: int) -> tuple[Words, Ints]:
         ends[row + 1] = ends[row] + max(starts[row + 1] - starts[row] - ngram + 1, 0)
     leaving = np.uint64(1)
     for _ in range(ngram):
-        leaving *= _BASE
+        leaving *= BASE
     found = np.empty(ends[-1], np.uint32)
     for row in range(rows):
         if ends[row + 1] == ends[row]:
@@ -200,13 +190,13 @@ def _rolled(hashes: Hashes, starts: Ints, ngram: int) -> tuple[Words, Ints]:
         first = starts[row]
         state = np.uint64(0)
         for place in range(first, first + ngram - 1):
-            state = state * _BASE + hashes[place]
+            state = state * BASE + hashes[place]
         for gram in range(ends[row + 1] - ends[row]):
             last = first + gram + ngram - 1
-            state = state * _BASE + hashes[last]
+            state = state * BASE + hashes[last]
             if gram > 0:
                 state -= leaving * hashes[first + gram - 1]
-            found[ends[row] + gram] = np.uint32(_mixed(state) >> _HALF)
+            found[ends[row] + gram] = np.uint32(mixed(state) >> _HALF)
     return found, ends
 
 
