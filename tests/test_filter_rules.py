@@ -62,7 +62,7 @@ def test_rules_none_switches_all_off() -> None:
 def test_the_detail_states_what_was_measured() -> None:
     found = find(query("q", "sharks"), [], Filter())
     assert found is not None
-    assert (found.detail, found.rule) == ("1 words, filter.min_words is 2", "words")
+    assert (found.detail, found.rule) == ("1 word, filter.min_words is 2", "words")
 
 
 def test_long_queries_are_found() -> None:

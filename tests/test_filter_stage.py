@@ -23,7 +23,7 @@ def test_a_rule_hit_is_dropped_with_its_pairs(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "filter", "queries", Query) == [queries[0]]
     assert rows_of(tmp_path, "filter", "pairs", Pair) == [pair("good", "one")]
     (reject,) = rows_of(tmp_path, "filter", "rejects", Reject)
-    assert reject == Reject("d/bad", "queries", "too_few_words", "1 words, filter.min_words is 2", "words", "sharks")
+    assert reject == Reject("d/bad", "queries", "too_few_words", "1 word, filter.min_words is 2", "words", "sharks")
     assert manifest.counts["dropped_pairs"] == 1
 
 

@@ -71,7 +71,7 @@ def too_few_words(query: Query, _: Sequence[Shown], settings: Filter) -> Finding
     number = count_words(query.query)
     if number >= settings.min_words:
         return None
-    return Finding("too_few_words", f"{number} words, filter.min_words is {settings.min_words}", "words")
+    return Finding("too_few_words", f"{number} {'word' if number == 1 else 'words'}, filter.min_words is {settings.min_words}", "words")
 
 
 def too_many_words(query: Query, _: Sequence[Shown], settings: Filter) -> Finding | None:
