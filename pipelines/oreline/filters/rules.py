@@ -71,7 +71,8 @@ def too_few_words(query: Query, _: Sequence[Shown], settings: Filter) -> Finding
     number = count_words(query.query)
     if number >= settings.min_words:
         return None
-    return Finding("too_few_words", f"{number} {'word' if number == 1 else 'words'}, filter.min_words is {settings.min_words}", "words")
+    counted = "1 word" if number == 1 else f"{number} words"
+    return Finding("too_few_words", f"{counted}, filter.min_words is {settings.min_words}", "words")
 
 
 def too_many_words(query: Query, _: Sequence[Shown], settings: Filter) -> Finding | None:
