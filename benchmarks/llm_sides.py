@@ -28,6 +28,7 @@ from oreline.recipe.settings import Llm
 from oreline.records import Document
 from oreline.writing import fret
 from oreline.writing.answers import FRET_INPUTS, FretAnswer
+from oreline.writing.work import Work
 
 KEY = "local-key"
 
@@ -69,7 +70,8 @@ def rendered(setting: Setting) -> list[tuple[str | None, str]]:
             title, text = row["title"], row["text"]
             hashes = content_hash(title, text, "text"), text_hash(text, "text")
             document = Document(f"made/{row['id']}", "made", text, *hashes, title)
-            request = fret.request_of(prompt, Llm(model=MODEL), "retrieval/fret", document, QUERIES)
+            work = Work("retrieval/fret", document.doc_id, (document,))
+            (request,) = fret.FretChain("retrieval/fret", prompt, QUERIES).requests(Llm(model=MODEL), work, ())
             found.append((request.system, request.prompt))
     return found
 

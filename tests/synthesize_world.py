@@ -6,8 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from oreline.llm.requests import Request
 from oreline.normalise import content_hash, query_hash, text_hash
+from oreline.recipe.settings import Llm
 from oreline.records import Document, Pair, Query
+from oreline.writing.chain import Chain
+from oreline.writing.work import Work
 
 MODULES = ("heapq", "textwrap", "bisect", "statistics", "shlex", "difflib", "calendar", "queue", "sched", "fractions")
 
@@ -23,6 +27,17 @@ def query(query_id: str, text: str, instruction: str | None = None) -> Query:
 
 def positive(query_id: str, doc_id: str) -> Pair:
     return Pair(query_id, doc_id, "positive", "human")
+
+
+def work_about(chain: Chain, *documents: Document) -> Work:
+    """The work of a chain about a document and perhaps its companions."""
+    return Work(chain.name, documents[0].doc_id, documents)
+
+
+def asked_about(chain: Chain, llm: Llm, shown: Document) -> Request:
+    """The one request of a chain's first round about a document."""
+    (request,) = chain.requests(llm, work_about(chain, shown), ())
+    return request
 
 
 def docstrings() -> list[Document]:

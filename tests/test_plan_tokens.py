@@ -28,8 +28,8 @@ from oreline.llm.requests import Answer, Request
 from oreline.llm.spending import Spending
 from oreline.recipe.settings import Llm
 from oreline.writing.answers import FretAnswer
-from oreline.writing.fret import request_of
-from synthesize_world import docstrings
+from oreline.writing.fret import FretChain
+from synthesize_world import asked_about, docstrings
 
 LITE = Llm(model="gemini-3.5-flash-lite")
 FRET = prompting.load("retrieval/fret", FretAnswer)
@@ -37,7 +37,7 @@ bounds = st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(lambda three: R
 
 
 def requests(number: int) -> list[Request]:
-    return [request_of(FRET, LITE, "retrieval/fret", each, 2) for each in docstrings()[:number]]
+    return [asked_about(FretChain("retrieval/fret", FRET, 2), LITE, each) for each in docstrings()[:number]]
 
 
 def answers(number: int, *, again: int = 0, output: int = 50) -> Summary:

@@ -13,7 +13,8 @@ from oreline.scripts import shortened
 from oreline.tables.manifest import Manifest
 from oreline.writing import fret
 from oreline.writing.answers import FretAnswer
-from synthesize_world import docstrings, document
+from oreline.writing.work import Written
+from synthesize_world import asked_about, docstrings, document, work_about
 
 from gemini_server import GeminiServer
 from house import finish, recipe_for, rows_of, run_stage
@@ -33,8 +34,15 @@ def synthesized(recipe: Recipe, documents: list[Document], options: tuple[str, .
     return run_stage(recipe, "synthesize", INPUTS, options)
 
 
+FRET = fret.FretChain("retrieval/fret", prompting.load("retrieval/fret", FretAnswer), 2)
+
+
 def request() -> Request:
-    return fret.request_of(prompting.load("retrieval/fret", FretAnswer), LLM, "retrieval/fret", BEES, 2)
+    return asked_about(FRET, LLM, BEES)
+
+
+def written(answered: Answered) -> Written:
+    return FRET.rows(work_about(FRET, BEES), [[answered]])
 
 
 def answered(*queries: tuple[str, str, str]) -> Answered:
@@ -117,20 +125,19 @@ def test_a_longer_answer_is_cut_an_equal_query_left_out_and_a_shorter_one_taken(
         ("retrieval", "find it", "bees ultraviolet"),
         ("retrieval", "find it", "one too many"),
     )
-    long = fret.rows_of(answered(bees, light, more), "retrieval/fret", BEES, 2)
-    assert not isinstance(long, str)
-    assert [query.query for query, _ in long] == ["how do bees dance", "bees ultraviolet"]
-    assert [(query.lineage.attempt, query.lineage.place) for query, _ in long if query.lineage] == [(1, 0), (1, 1)]
-    again = fret.rows_of(answered(bees, (bees[0], bees[1], " How do  bees DANCE "), light), "retrieval/fret", BEES, 2)
-    assert not isinstance(again, str)
-    assert [query.lineage.place for query, _ in again if query.lineage] == [0, 2]
-    assert len(fret.rows_of(answered(bees), "retrieval/fret", BEES, 2)) == 1
+    long = written(answered(bees, light, more)).queries
+    assert [query.query for query in long] == ["how do bees dance", "bees ultraviolet"]
+    assert [(query.lineage.attempt, query.lineage.place) for query in long if query.lineage] == [(1, 0), (1, 1)]
+    again = written(answered(bees, (bees[0], bees[1], " How do  bees DANCE "), light)).queries
+    assert [query.lineage.place for query in again if query.lineage] == [0, 2]
+    assert len(written(answered(bees)).queries) == 1
 
 
 def test_blank_queries_and_unknown_tasks_make_an_answer_unusable() -> None:
-    assert isinstance(fret.rows_of(answered(("retrieval", "t", "  ")), "retrieval/fret", BEES, 2), str)
-    assert isinstance(fret.rows_of(answered(("poetry", "t", "q")), "retrieval/fret", BEES, 2), str)
-    assert isinstance(fret.rows_of(answered(), "retrieval/fret", BEES, 2), str)
+    for unusable in ([("retrieval", "t", "  ")], [("poetry", "t", "q")], []):
+        found = written(answered(*unusable))
+        assert not found.queries
+        assert [each.reason for each in found.rejects] == ["unparsable"]
 
 
 def test_suggested_kinds_differ_within_a_document_and_are_spread_evenly_over_documents() -> None:
@@ -143,17 +150,16 @@ def test_suggested_kinds_differ_within_a_document_and_are_spread_evenly_over_doc
 
 
 def test_a_long_document_is_shown_up_to_a_limit_and_its_id_is_not_shown() -> None:
-    prompt = prompting.load("retrieval/fret", FretAnswer)
     long = replace(BEES, text="Bees dance. " * 20_000)
-    asked = fret.request_of(prompt, LLM, "retrieval/fret", long, 2)
+    asked = asked_about(FRET, LLM, long)
     assert len(asked.prompt) < 26_000
     assert "d/bees" not in asked.prompt
     assert asked == request_for(
         LLM,
-        prompt.render(_inputs(long)),
+        FRET.prompt.render(_inputs(long)),
         assigned_by="d/bees",
         unit_ids=["d/bees"],
-        context=["retrieval/fret", "d/bees"],
+        context=["retrieval/fret", "d/bees", 0],
     )
 
 

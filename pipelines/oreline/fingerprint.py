@@ -15,8 +15,7 @@ from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Recipe, Source
 from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
-from oreline.writing.answers import FRET_INPUTS, FretAnswer
-from oreline.writing.catalog import writer_of
+from oreline.writing.catalog import chains_of
 
 
 def inputs_of(recipe: Recipe, stage: Stage) -> dict[str, str]:
@@ -131,8 +130,7 @@ def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:
     if model_of(recipe, stage) is None:
         return []
     if stage == "synthesize":
-        prompts = (writer_of(name).prompt for name in recipe.writers())
-        return [load(prompt, FretAnswer, FRET_INPUTS) for prompt in prompts if prompt is not None]
+        return [prompt for chain in chains_of(recipe).values() for prompt in chain.prompts]
     if stage == "judge":
         return [load(f"judge/{scorer}", ListwiseAnswer, LISTWISE_INPUTS) for scorer in recipe.judge.scorers]
     return [load(recipe.filter.rater.prompt, RaterAnswer, RATER_INPUTS)] if recipe.filter.rater is not None else []

@@ -74,6 +74,7 @@ class Lineage:
     request_key: str | None = column("Key of the answer in the journal.")
     attempt: int | None = column("Attempt whose answer was used, from 0.")
     place: int | None = column("Place of the query within the answer, from 0.")
+    drawn: str | None = column("What was drawn or chosen for it, such as a persona or a length, as JSON.")
 
 
 @dataclass(frozen=True)

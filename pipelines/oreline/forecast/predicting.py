@@ -14,8 +14,9 @@ from oreline.llm.requests import Request, request_for
 from oreline.prompting.prompt import Input, Prompt
 from oreline.recipe.settings import Llm, Recipe
 from oreline.records import Document, Query
-from oreline.writing.catalog import writer_of
-from oreline.writing.fret import request_of
+from oreline.writing.catalog import chains_of, writer_of
+from oreline.writing.chain import DrawingChain, GatheringChain
+from oreline.writing.work import Work
 
 QUERY = Range(4, 14, 45)
 """Estimated tokens of a query."""
@@ -57,8 +58,9 @@ def sample_requests(recipe: Recipe, stage: str, flow: Flow, llm: Llm, prompts: S
     documents = flow.sample
     chosen = documents[:: max(1, len(documents) // SAMPLE)][:SAMPLE]
     if stage == "synthesize":
-        count = recipe.synthesize.per_document
-        return [request_of(prompt, llm, prompt.source, document, count) for document in chosen for prompt in prompts]
+        chains = [each for each in chains_of(recipe).values() if not isinstance(each, (DrawingChain, GatheringChain))]
+        works = [(each, Work(each.name, document.doc_id, (document,))) for document in chosen for each in chains]
+        return [request for chain, work in works for request in chain.requests(llm, work, [])]
     if stage == "filter":
         return [_rated(prompts[0], llm, document) for document in chosen]
     texts = {each.doc_id: (each.title, each.text) for each in chosen}

@@ -1,6 +1,7 @@
-"""Which of a section's models is asked about a unit."""
+"""Which of a section's models, or of the writers with a share, a unit is given to."""
 
 import math
+from collections.abc import Mapping
 
 from oreline.ids import seeded_fraction
 from oreline.llm.identity import provider_identity
@@ -25,5 +26,14 @@ def assigned(llm: Llm, unit_id: str) -> tuple[int, Llm]:
 
 
 def _weight(member: Llm, unit_id: str) -> float:
-    drawn = seeded_fraction(_SEED, "model", provider_identity(member), member.model, unit_id)
-    return -member.share / math.log(drawn) if drawn > 0.0 else 0.0
+    return _weighted(member.share, "model", provider_identity(member), member.model, unit_id)
+
+
+def assigned_name(shares: Mapping[str, float], unit_id: str) -> str:
+    """Returns which of the names a unit is given to, in proportion to their shares, above 0; chosen as models are."""
+    return max(sorted(shares), key=lambda name: _weighted(shares[name], "name", name, unit_id))
+
+
+def _weighted(share: float, *parts: str) -> float:
+    drawn = seeded_fraction(_SEED, *parts)
+    return -share / math.log(drawn) if drawn > 0.0 else 0.0

@@ -24,10 +24,11 @@ def one_judgement_per_unit(recipe: "Recipe", manifest: "Manifest") -> str | None
     return None if kept == found else f"{kept} units kept, but {found} judgements were written; {_BUG}"
 
 
-def one_pair_per_written_query(recipe: "Recipe", manifest: "Manifest") -> str | None:
-    """Returns a sentence if a written query has no pair, or a kept document no query, on disk; else None.
+def pairs_of_written_queries(recipe: "Recipe", manifest: "Manifest") -> str | None:
+    """Returns a sentence if written queries and pairs, documents or draws do not balance on disk; else None.
 
-    Rows that synthesize lists by reference to an earlier stage are left out.
+    Each written query has a pair; further ones, such as a known negative, are counted as they are written. Rows that
+    synthesize lists by reference to an earlier stage are left out.
     """
     del recipe
     own = {
@@ -35,8 +36,14 @@ def one_pair_per_written_query(recipe: "Recipe", manifest: "Manifest") -> str | 
         for table in ("queries", "pairs")
     }
     queries, pairs = (sum((part.ids for part in own[table]), Tally()) for table in ("queries", "pairs"))
-    if queries != pairs:
-        return f"{queries.count} queries were written, but {pairs.count} pairs (or other ids); {_BUG}"
+    counts = manifest.counts
+    further = counts.get("further_pairs", 0)
+    if pairs.count != queries.count + further or (not further and queries != pairs):
+        beside = f" and {further} further ones" if further else ""
+        return f"{queries.count} queries were written, but {pairs.count} pairs (or other ids){beside}; {_BUG}"
+    draws = [counts.get(name, 0) for name in ("draws", "draws_kept", "draws_dropped")]
+    if draws[0] != draws[1] + draws[2]:
+        return f"{draws[0]} draws, but {draws[1]} kept and {draws[2]} dropped; {_BUG}"
     kept = manifest.books.kept.count
     return None if kept <= queries.count else f"{kept} documents kept, but {queries.count} queries written; {_BUG}"
 

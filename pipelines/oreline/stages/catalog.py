@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from oreline.ids import Json
 from oreline.recipe.settings import Llm, Recipe, Settings
 from oreline.stages import audits
-from oreline.writing.catalog import writer_of
+from oreline.writing.catalog import SECTIONS, writer_of
 
 if TYPE_CHECKING:
     from oreline.tables.manifest import Manifest
@@ -81,8 +81,10 @@ def _with_benchmarks(recipe: Recipe, keys: Json, without: Literal["queries", "do
 def _synthesize_keys(recipe: Recipe) -> Json:
     llm = model_of(recipe, "synthesize")
     section = cast("dict[str, Json]", fingerprint_keys(recipe.synthesize))
+    used = {writer_of(name).section for name in recipe.writers()}
+    kept = {name: value for name, value in section.items() if name not in SECTIONS - used}
     return {
-        "synthesize": {**section, "writers": list(recipe.writers())},
+        "synthesize": {**kept, "writers": list(recipe.writers())},
         "llm": fingerprint_keys(llm) if llm else None,
         "seed": recipe.seed,
     }
@@ -160,7 +162,7 @@ def stage_workers(recipe: Recipe, stage: str) -> int:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("ingest", 1, _ingest_keys, writes=("documents", "queries", "pairs")),
+    Stage("ingest", 2, _ingest_keys, writes=("documents", "queries", "pairs")),
     Stage(
         "dedup",
         2,
@@ -174,12 +176,12 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "synthesize",
-        2,
+        3,
         _synthesize_keys,
         reads=("documents", "queries", "pairs"),
         adds=("documents", "queries", "pairs"),
         units=("documents",),
-        audit=audits.one_pair_per_written_query,
+        audit=audits.pairs_of_written_queries,
         skipped=lambda recipe: None if recipe.synthesize.enabled else "synthesize.enabled is false",
     ),
     Stage(

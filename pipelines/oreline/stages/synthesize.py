@@ -8,8 +8,9 @@ import apache_beam as beam
 from oreline.errors import RecipeError
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
-from oreline.stages.wiring import RowGroups, decode_row_group
-from oreline.writing.catalog import writer_of
+from oreline.stages.wiring import RowGroups, Spread, decode_row_group
+from oreline.writing.catalog import chains_of, writer_of
+from oreline.writing.draws import blocks_of_draws
 from oreline.writing.plan import plan_problem
 from oreline.writing.task import Writing
 
@@ -50,6 +51,17 @@ class CheckPlan:
             yield StageWriter(self.job).close(failure="unknown_dataset", message=problem).encode()
 
 
+@dataclass(frozen=True)
+class ListDraws:
+    """Lists blocks of draws of the writers that make documents from nothing."""
+
+    job: Job
+
+    def __call__(self, _: bytes) -> Iterator[bytes]:
+        """Yields the encoded blocks."""
+        yield from blocks_of_draws(chains_of(self.job.recipe))
+
+
 @dataclass(eq=False)
 class Synthesize(beam.PTransform):
     """Runs the recipe's writers over all documents; a model is asked only if one of the writers needs it."""
@@ -67,6 +79,14 @@ class Synthesize(beam.PTransform):
             | "CheckPlan" >> beam.FlatMap(CheckPlan(self.job)).with_output_types(bytes)
         )
         blocks = root | "ListDocuments" >> RowGroups(self.job, ("documents",))
+        if any(writer_of(name).draws for name in self.job.recipe.writers()):
+            draws = (
+                root
+                | "StartDraws" >> beam.Impulse()
+                | "ListDraws" >> beam.FlatMap(ListDraws(self.job)).with_output_types(bytes)
+                | "SpreadDraws" >> Spread()
+            )
+            blocks = (blocks, draws) | "GatherBlocks" >> beam.Flatten()
         written = blocks | "Write" >> self._write()
         return (checked, written) | "GatherReports" >> beam.Flatten()
 
@@ -74,9 +94,10 @@ class Synthesize(beam.PTransform):
         names = [name for name in self.job.recipe.writers() if writer_of(name).needs_llm]
         if not names:
             return beam.ParDo(Extract(Writing(self.job))).with_output_types(bytes)
-        from oreline.stages.asking import Ask
+        from oreline.stages.rounds import Round, Rounds
 
         llm = self.job.recipe.llm_of("synthesize")
         if llm is None:
             raise RecipeError(f"synthesize.writers: {', '.join(names)} calls a model, but the recipe has no llm")
-        return Ask(self.job, llm, Writing(self.job))
+        rounds = Writing(self.job).rounds
+        return Rounds(self.job, [Round(llm, Writing(self.job, number)) for number in range(rounds)])

@@ -1,15 +1,19 @@
 """FRet: what a model is asked about a document, and the queries in its answer (Gecko, arXiv 2403.20327, §3.1)."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import get_args
 
 from oreline import ids, prompting
-from oreline.llm.requests import Answered, Request, request_for
-from oreline.normalise import query_hash
+from oreline.llm.requests import Answered, Request
 from oreline.prompting.prompt import Input
-from oreline.recipe.settings import Llm
-from oreline.records import Content, Document, Lineage, Pair, Query
-from oreline.scripts import one_line, shortened
-from oreline.writing.answers import FretAnswer, WrittenTask
+from oreline.recipe.settings import Llm, Recipe
+from oreline.records import Content, Pair, Query
+from oreline.scripts import shortened
+from oreline.writing.answers import FRET_INPUTS, FretAnswer, FretQuery, WrittenTask
+from oreline.writing.chain import Answers, ask, rejected
+from oreline.writing.rows import lineage_of, query_of
+from oreline.writing.work import Work, Written
 
 SHOWN_TOKENS = 6_000
 """A document is shown up to here, in estimated tokens."""
@@ -28,60 +32,71 @@ def suggested_kinds(doc_id: str, content: Content, count: int) -> list[str]:
     return [drawn[place % len(drawn)] for place in range(count)]
 
 
-def request_of(prompt: prompting.Prompt, llm: Llm, writer: str, document: Document, count: int) -> Request:
-    """Returns the request for `count` queries about a document."""
-    inputs: dict[str, Input] = {
-        "title": document.title or "",
-        "document": shortened(document.text, SHOWN_TOKENS),
-        "count": count,
-        "kinds": ", ".join(suggested_kinds(document.doc_id, document.content, count)),
-    }
-    rendered, doc_id = prompt.render(inputs), document.doc_id
-    return request_for(llm, rendered, assigned_by=doc_id, unit_ids=[doc_id], context=[writer, doc_id])
+@dataclass(frozen=True)
+class FretChain:
+    """A writer of one round: tasks with queries for a document, by FRet's prompt or one of the user's own."""
+
+    name: str
+    prompt: prompting.Prompt
+    count: int
+
+    @property
+    def prompts(self) -> tuple[prompting.Prompt, ...]:
+        """Its one prompt."""
+        return (self.prompt,)
+
+    @property
+    def calls(self) -> tuple[float, ...]:
+        """One call per document."""
+        return (1.0,)
+
+    def requests(self, llm: Llm, work: Work, before: Answers) -> Iterator[Request]:
+        """Yields the request for `count` queries about a document."""
+        if before:
+            return
+        document = work.documents[0]
+        inputs: dict[str, Input] = {
+            "title": document.title or "",
+            "document": shortened(document.text, SHOWN_TOKENS),
+            "count": self.count,
+            "kinds": ", ".join(suggested_kinds(document.doc_id, document.content, self.count)),
+        }
+        yield ask(self.prompt, llm, work, inputs)
+
+    def usable(self, request: Request, text: str) -> bool:
+        """Says whether an answer follows FRet's schema."""
+        del request  # all its requests are answered alike
+        return not isinstance(prompting.parse(FretAnswer, text), prompting.Unusable)
+
+    def rows(self, work: Work, answered: Answers) -> Written:
+        """Returns the queries of the answer, at most `count`, none twice."""
+        (only,) = answered[0]
+        if only.reject is not None:
+            return Written(rejects=(rejected(work, only),))
+        answer = prompting.parse(FretAnswer, only.text)
+        if isinstance(answer, prompting.Unusable):
+            return Written(rejects=(rejected(work, only, answer.detail),))
+        queries: dict[str, Query] = {}
+        for place, written in enumerate(answer.queries):
+            query = _query(work, only, place, written)
+            if len(queries) < self.count:
+                queries.setdefault(query.query_hash, query)
+        pairs = [Pair(each.query_id, work.unit, "positive", "seed") for each in queries.values()]
+        return Written(tuple(queries.values()), tuple(pairs))
 
 
-def rows_of(answered: Answered, writer: str, document: Document, count: int) -> list[tuple[Query, Pair]] | str:
-    """Returns the queries of a usable answer, at most `count`, or a sentence that says why it holds none."""
-    answer = prompting.parse(FretAnswer, answered.text)
-    if isinstance(answer, prompting.Unusable):
-        return answer.detail
-    rows: list[tuple[Query, Pair]] = []
-    seen: set[str] = set()
-    for place, written in enumerate(answer.queries):
-        text = one_line(written.query)
-        if len(rows) == count or query_hash(text) in seen:
-            continue
-        seen.add(query_hash(text))
-        lineage = _lineage(answered, writer, document, place)
-        query = Query(
-            query_id=_query_id(document, lineage),
-            dataset=document.dataset,
-            query=text,
-            query_hash=query_hash(text),
-            task_type=written.task_type,
-            instruction=one_line(written.task),
-            lang=document.lang,
-            origin="synthetic",
-            lineage=lineage,
-        )
-        rows.append((query, Pair(query.query_id, document.doc_id, "positive", "seed")))
-    return rows
+def fret(name: str, source: str, recipe: Recipe) -> FretChain:
+    """Returns the chain of FRet's writer, or of a prompt file that is answered as FRet's is."""
+    return FretChain(name, prompting.load(source, FretAnswer, FRET_INPUTS), recipe.synthesize.per_document)
 
 
-def _lineage(answered: Answered, writer: str, document: Document, place: int) -> Lineage:
-    request = answered.request
-    return Lineage(
-        writer=writer,
-        doc_ids=[document.doc_id],
-        prompt_id=request.prompt_id,
-        prompt_version=request.prompt_version,
-        model=request.model,
-        request_key=request.key,
-        attempt=answered.answer.attempt if answered.answer else None,
-        place=place,
+def _query(work: Work, answered: Answered, place: int, written: FretQuery) -> Query:
+    document = work.documents[0]
+    return query_of(
+        document.dataset,
+        written.query,
+        lineage_of(work, answered, place),
+        task_type=written.task_type,
+        instruction=written.task,
+        lang=document.lang,
     )
-
-
-def _query_id(document: Document, lineage: Lineage) -> str:
-    identity: list[ids.Json] = [lineage.writer, lineage.prompt_id, [*lineage.doc_ids], lineage.request_key]
-    return ids.written_query_id(document.dataset, [*identity, lineage.attempt, lineage.place])

@@ -1,30 +1,38 @@
 """The work of synthesize, block by block: what is asked of a model, and the rows that all writers give."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from oreline import prompting
-from oreline.extractive.rows import extract
 from oreline.job import Job, StageWriter
+from oreline.llm.parking import park, parked
 from oreline.llm.requests import Answered, Request
-from oreline.records import Document, Pair, Query, Reject
+from oreline.llm.sharing import assigned_name
+from oreline.records import Document
 from oreline.stages.wiring import decode_row_group
 from oreline.tables.schema import from_arrow
-from oreline.writing import fret
-from oreline.writing.answers import FRET_INPUTS, FretAnswer
-from oreline.writing.catalog import Writer, writer_of
+from oreline.writing.booking import write_document, write_draw
+from oreline.writing.catalog import Writer, chains_of, writer_of
+from oreline.writing.chain import Answers, Chain, DrawingChain, GatheringChain, writer_and_unit
+from oreline.writing.draws import decode_draws
 from oreline.writing.plan import Plan, plan_of
+from oreline.writing.work import Work, Written
 
 _SLICE = 1_024
+
+ByWork = dict[tuple[str, str], list[list[Answered]]]
 
 
 @dataclass(frozen=True)
 class Writing:
-    """All writers of a recipe over blocks of documents: the `Task` of synthesize (see `llm.task`)."""
+    """All writers of a recipe over blocks of documents and of draws: a `Task` of synthesize (see `llm.task`).
+
+    `number` is the round of calls, from 0; every round but the last parks its answers for the next. Without a writer
+    that calls a model there is one round, which asks nothing.
+    """
 
     job: Job
+    number: int = 0
 
     @cached_property
     def plan(self) -> Plan:
@@ -37,39 +45,90 @@ class Writing:
         return tuple(writer_of(name) for name in dict.fromkeys(self.job.recipe.writers()))
 
     @cached_property
-    def prompts(self) -> dict[str, prompting.Prompt]:
-        """The prompt of each LLM writer, by the writer's name."""
-        return {
-            each.name: prompting.load(each.prompt, FretAnswer, FRET_INPUTS)
-            for each in self.writers
-            if each.prompt is not None
-        }
+    def chains(self) -> dict[str, Chain]:
+        """The chains of the writers that call a model, by name."""
+        return chains_of(self.job.recipe)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of calls the writers need, at least 1."""
+        return max(each.rounds for each in self.writers)
 
     def render(self, job: Job, block: bytes) -> Iterator[Request]:
-        """Yields a request per chosen document and LLM writer."""
+        """Yields the requests of this round: for each work of a chain those that follow the answers so far."""
         llm = job.recipe.llm_of("synthesize")
-        if llm is None or not self.prompts:
+        if llm is None or not self.chains:
             return
-        count = job.recipe.synthesize.per_document
-        for documents in self._chosen(block, None):
-            for document in documents:
-                for name, prompt in self.prompts.items():
-                    yield fret.request_of(prompt, llm, name, document, count)
+        before = self._before(block)
+        for works in self._works(block):
+            for work in works:
+                answers = before.get((work.writer, work.unit), [[] for _ in range(self.number)])
+                yield from self.chains[work.writer].requests(llm, work, answers)
 
     def usable(self, request: Request, text: str) -> bool:
-        """Says whether an answer follows FRet's schema."""
-        del request  # all LLM writers answer alike
-        return not isinstance(prompting.parse(FretAnswer, text), prompting.Unusable)
+        """Says whether an answer follows the schema of its writer and round."""
+        return self.chains[writer_and_unit(request)[0]].usable(request, text)
 
     def finish(self, job: Job, block: bytes, answers: Sequence[Answered], writer: StageWriter) -> None:
-        """Writes what the writers made of a block's documents; the others are counted over."""
-        del job  # the task has its own
-        by_document: dict[str, list[Answered]] = {}
-        for answered in answers:
-            by_document.setdefault(answered.request.unit_ids[0], []).append(answered)
+        """Parks the answers, or after the last round writes what all writers made of a block."""
+        if self.number + 1 < self.rounds:
+            park(job, block, self.number, answers)
+            return
+        by_work = self._before(block)
+        _add(by_work, self.number, answers)
+        if (draws := decode_draws(block)) is not None:
+            chain = self.chains[draws.writer]
+            for work in draws.works():
+                write_draw(self._written(chain, work, by_work), work, writer)
+            return
         for documents in self._chosen(block, writer):
+            works = self._works_of(documents)
             for document in documents:
-                self._write(document, by_document.get(document.doc_id, []), writer)
+                written = [self._written(chain, work, by_work) for chain, work in works.get(document.doc_id, ())]
+                extractors = [each.name for each in self._writers_for(document) if not each.needs_llm]
+                write_document(document, written, extractors, self.job.recipe.seed, writer)
+
+    def _before(self, block: bytes) -> ByWork:
+        """Returns the answers of the rounds before this one, by writer and unit."""
+        found: ByWork = {}
+        for number in range(self.number):
+            _add(found, number, parked(self.job, block, number))
+        return found
+
+    def _written(self, chain: Chain, work: Work, by_work: ByWork) -> Written:
+        answered: Answers = by_work.get((work.writer, work.unit), [])
+        padded = [*answered, *([] for _ in range(self.rounds - len(answered)))]
+        return chain.rows(work, padded)
+
+    def _works(self, block: bytes) -> Iterator[list[Work]]:
+        if (draws := decode_draws(block)) is not None:
+            yield list(draws.works())
+            return
+        for documents in self._chosen(block, None):
+            of_documents = self._works_of(documents)
+            yield [work for document in documents for _, work in of_documents.get(document.doc_id, ())]
+
+    def _works_of(self, documents: Sequence[Document]) -> dict[str, list[tuple[Chain, Work]]]:
+        """Returns what chains write about documents, by document, in the order of the recipe's writers."""
+        found: dict[str, list[tuple[Chain, Work]]] = {}
+        for name, chain in self.chains.items():
+            if isinstance(chain, DrawingChain):
+                continue
+            own = [each for each in documents if any(name == writer.name for writer in self._writers_for(each))]
+            works = (
+                chain.works(self.job, own)
+                if isinstance(chain, GatheringChain)
+                else (Work(name, each.doc_id, (each,)) for each in own)
+            )
+            for work in works:
+                found.setdefault(work.unit, []).append((chain, work))
+        return found
+
+    def _writers_for(self, document: Document) -> list[Writer]:
+        """Returns the writers of a document: all without a share, and one of those with one."""
+        shares = self.job.recipe.synthesize.shares
+        one = assigned_name(shares, document.doc_id) if shares else None
+        return [each for each in self.writers if not each.draws and (each.name not in shares or each.name == one)]
 
     def _chosen(self, block: bytes, writer: StageWriter | None) -> Iterator[list[Document]]:
         rows = self.job.read(decode_row_group(block))
@@ -81,58 +140,12 @@ class Writing:
                 writer.counted_over(each.doc_id for each in documents if each.doc_id not in taken)
             yield chosen
 
-    def _write(self, document: Document, answers: Sequence[Answered], writer: StageWriter) -> None:
-        """Writes a document's rows; it is kept if any writer made one, else dropped with the first reject."""
-        rejects: list[Reject] = []
-        written = 0
-        for answered in answers:
-            rows = self._rows_of_answer(document, answered)
-            if isinstance(rows, Reject):
-                rejects.append(rows)
-                continue
-            written += len(rows)
-            writer.rows("queries", [query for query, _ in rows])
-            writer.rows("pairs", [pair for _, pair in rows])
-        written += self._extract(document, writer)
-        if written:
-            writer.kept([document.doc_id])
-            for reject in rejects:
-                writer.reject(reject)
-            return
-        first, *others = rejects or [self._nothing(document)]
-        writer.dropped(document.doc_id, first)
-        for reject in others:
-            writer.reject(reject)
 
-    def _extract(self, document: Document, writer: StageWriter) -> int:
-        number = 0
-        for each in self.writers:
-            if each.needs_llm:
-                continue
-            extracted = extract(each.name, document, self.job.recipe.seed)
-            if extracted is None:
-                writer.count(f"nothing_from_{each.name}")
-                continue
-            number += 1
-            writer.rows("queries", [extracted.query])
-            writer.rows("pairs", [extracted.pair])
-            if extracted.derived is not None:
-                writer.rows("documents", [extracted.derived])
-        return number
-
-    def _rows_of_answer(self, document: Document, answered: Answered) -> list[tuple[Query, Pair]] | Reject:
-        raw = answered.answer.text if answered.answer else None
-        if answered.reject is not None:
-            return _rejected(document, answered.reject, answered.detail or "no detail was given", answered, raw)
-        name = str(json.loads(answered.request.context)[0])
-        rows = fret.rows_of(answered, name, document, self.job.recipe.synthesize.per_document)
-        return rows if isinstance(rows, list) else _rejected(document, "unparsable", rows, answered, raw)
-
-    def _nothing(self, document: Document) -> Reject:
-        names = ", ".join(each.name for each in self.writers)
-        detail = f"none of the writers ({names}) found words in it that could be a query"
-        return Reject(document.doc_id, "documents", "nothing_to_extract", detail, payload=document.text)
-
-
-def _rejected(document: Document, reason: str, detail: str, answered: Answered, raw: str | None) -> Reject:
-    return Reject(document.doc_id, "documents", reason, detail, by=answered.request.key, payload=raw)
+def _add(found: ByWork, number: int, answers: Sequence[Answered]) -> None:
+    """Adds the answers of a round, numbered from 0, to those of the rounds before."""
+    for answered in answers:
+        rounds = found.setdefault(writer_and_unit(answered.request), [])
+        rounds.extend([] for _ in range(number + 1 - len(rounds)))
+        rounds[number].append(answered)
+    for rounds in found.values():
+        rounds.extend([] for _ in range(number + 1 - len(rounds)))

@@ -15,6 +15,8 @@ class Synthesize(Settings):
     """Whether the stage runs."""
     writers: Annotated[list[str], Field(min_length=1)] | None = None
     """Writers; default: retrieval/fret with an LLM, else extractive/title and extractive/inverse_cloze."""
+    shares: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
+    """Weights of writers that split the documents among them, by a hash of the id; the others write for every one."""
     per_document: Count = 2
     """Queries an LLM writer writes for a document."""
     sample: Count | None = None

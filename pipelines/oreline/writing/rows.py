@@ -1,0 +1,52 @@
+"""Rows of written queries: their ids and where they came from."""
+
+from oreline import ids
+from oreline.ids import Json, canonical_json
+from oreline.llm.requests import Answered
+from oreline.normalise import query_hash
+from oreline.records import Lineage, Query, TaskType
+from oreline.scripts import one_line
+from oreline.writing.work import Work
+
+
+def lineage_of(work: Work, answered: Answered, place: int, drawn: dict[str, Json] | None = None) -> Lineage:
+    """Returns the lineage of the query at a place of an answer; `drawn` is what was drawn or chosen for it."""
+    request = answered.request
+    return Lineage(
+        writer=work.writer,
+        doc_ids=[document.doc_id for document in work.documents],
+        prompt_id=request.prompt_id,
+        prompt_version=request.prompt_version,
+        model=request.model,
+        request_key=request.key,
+        attempt=answered.answer.attempt if answered.answer else None,
+        place=place,
+        drawn=None if drawn is None else canonical_json({**drawn}).decode(),
+    )
+
+
+def query_of(
+    dataset: str,
+    text: str,
+    lineage: Lineage,
+    *,
+    task_type: TaskType,
+    instruction: str | None,
+    lang: str | None,
+    group: str | None = None,
+) -> Query:
+    """Returns a written query; its id is sha256 over writer, prompt, documents, request, attempt and place."""
+    query = one_line(text)
+    identity: list[Json] = [lineage.writer, lineage.prompt_id, [*lineage.doc_ids], lineage.request_key]
+    return Query(
+        query_id=ids.written_query_id(dataset, [*identity, lineage.attempt, lineage.place]),
+        dataset=dataset,
+        query=query,
+        query_hash=query_hash(query),
+        task_type=task_type,
+        instruction=None if instruction is None else one_line(instruction),
+        lang=lang,
+        origin="synthetic",
+        group=group,
+        lineage=lineage,
+    )
