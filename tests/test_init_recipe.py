@@ -194,7 +194,7 @@ def test_what_cannot_be_looked_at_is_told_and_nothing_is_written(
 def test_prompts_are_copied_for_editing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--prompts", "mine"]) == 0
     assert (tmp_path / "mine" / "retrieval" / "fret.md").read_text(encoding="utf-8").startswith("---")
-    assert "synthesize: {writers: [mine/retrieval/fret.md]}" in capsys.readouterr().out
+    assert "put into your recipe: prompts: mine" in capsys.readouterr().out
     assert not (tmp_path / "recipe.yaml").exists()
     assert main(["init", "--prompts", "mine"]) == 2
 

@@ -10,6 +10,7 @@ from oreline.errors import BrokenTable
 from oreline.files import FileInfo
 from oreline.ids import Json, sha256_json
 from oreline.judging.answers import LISTWISE_INPUTS, RATER_INPUTS, ListwiseAnswer, RaterAnswer
+from oreline.prompting.folders import source_of
 from oreline.prompting.prompt import Prompt, load
 from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Recipe, Source
@@ -132,5 +133,12 @@ def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:
     if stage == "synthesize":
         return [prompt for chain in chains_of(recipe).values() for prompt in chain.prompts]
     if stage == "judge":
-        return [load(f"judge/{scorer}", ListwiseAnswer, LISTWISE_INPUTS) for scorer in recipe.judge.scorers]
-    return [load(recipe.filter.rater.prompt, RaterAnswer, RATER_INPUTS)] if recipe.filter.rater is not None else []
+        return [
+            load(source_of(recipe.prompts, f"judge/{scorer}"), ListwiseAnswer, LISTWISE_INPUTS)
+            for scorer in recipe.judge.scorers
+        ]
+    return (
+        [load(source_of(recipe.prompts, recipe.filter.rater.prompt), RaterAnswer, RATER_INPUTS)]
+        if recipe.filter.rater is not None
+        else []
+    )

@@ -38,6 +38,7 @@ def check(
     problems.extend(list(_source_problems(recipe)))
     problems.extend(list(_dedup_problems(recipe)))
     problems.extend(list(_benchmark_problems(recipe)))
+    problems.extend(list(_prompt_problems(recipe)))
     problems.extend(list(_output_problems(recipe, adopt_from)))
     problems.extend(_encoder_problems(recipe, only, until))
     plan: list[Planned] = []
@@ -99,6 +100,19 @@ def _benchmark_problems(recipe: Recipe) -> Iterator[str]:
     from oreline.decontamination.layout import problems
 
     yield from problems(recipe.decontaminate)
+
+
+def _prompt_problems(recipe: Recipe) -> Iterator[str]:
+    from oreline.prompting.folders import folder_problems
+
+    if recipe.prompts is not None:
+        named = {name for name in (*recipe.writers(), *_rater_prompt(recipe)) if name.endswith(".md")}
+        yield from (f"prompts: {problem}" for problem in folder_problems(recipe.prompts, named))
+
+
+def _rater_prompt(recipe: Recipe) -> Iterator[str]:
+    if recipe.filter.rater is not None:
+        yield recipe.filter.rater.prompt
 
 
 def _output_problems(recipe: Recipe, adopt_from: str | None) -> Iterator[str]:

@@ -8,7 +8,8 @@
 """
 
 from oreline.prompting.answers import Unusable, answer_schema, parse
+from oreline.prompting.folders import source_of
 from oreline.prompting.front_matter import PromptError
 from oreline.prompting.prompt import Prompt, Rendered, load
 
-__all__ = ["Prompt", "PromptError", "Rendered", "Unusable", "answer_schema", "load", "parse"]
+__all__ = ["Prompt", "PromptError", "Rendered", "Unusable", "answer_schema", "load", "parse", "source_of"]

@@ -37,8 +37,8 @@ def start(
         _write(name, text)
     lines = [f"wrote {name}" for name in files]
     if prompts is not None:
-        prompt = os.path.join(prompts, "retrieval", "fret.md")
-        lines.append(f"edit them, then name them in a recipe, as in synthesize: {{writers: [{yaml_text(prompt)}]}}")
+        folder = yaml_text(prompts)
+        lines.append(f"edit those you want otherwise, delete the others, and put into your recipe: prompts: {folder}")
     if target in files:
         lines += ["next:", *(f"  {command}" for command in next_commands(target))]
     return lines

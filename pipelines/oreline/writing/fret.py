@@ -87,7 +87,8 @@ class FretChain:
 
 def fret(name: str, source: str, recipe: Recipe) -> FretChain:
     """Returns the chain of FRet's writer, or of a prompt file that is answered as FRet's is."""
-    return FretChain(name, prompting.load(source, FretAnswer, FRET_INPUTS), recipe.synthesize.per_document)
+    prompt = prompting.load(prompting.source_of(recipe.prompts, source), FretAnswer, FRET_INPUTS)
+    return FretChain(name, prompt, recipe.synthesize.per_document)
 
 
 def _query(work: Work, answered: Answered, place: int, written: FretQuery) -> Query:

@@ -31,6 +31,8 @@ class Recipe(Settings):
     """Folder of answers and vectors; default: `<output>/_cache`; may be shared by recipes."""
     seed: int = 13
     """Seed of every draw."""
+    prompts: str | None = Field(default=None, json_schema_extra=OPERATIONAL)
+    """Folder of prompts that go before ours of the same name, laid out as `oreline init --prompts` writes them."""
     llm: Llm | None = None
     """The model; without one, no model is called."""
     encoder: Encoder = Encoder()
