@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
+from derivers import DERIVERS, Sight
 from oreline.ids import Json
 
 Schema = dict[str, Json]
@@ -42,6 +43,7 @@ class Writer:
     """Writes one answer; the same prompt and schema give the same answer."""
 
     def __init__(self, prompt: str, schema: Schema) -> None:
+        self._prompt = prompt
         self._parts = parts_of(prompt)
         self._schema = schema
         self._definitions = cast("dict[str, Schema]", schema.get("$defs", {}))
@@ -56,7 +58,10 @@ class Writer:
         self._sentences = [each for each in _SENTENCE.findall(text) if len(words_of(each)) > 2] or [text]
 
     def answer(self) -> str:
-        return json.dumps(self._value(self._schema, "answer", None), ensure_ascii=False)
+        derive = DERIVERS.get(frozenset(cast("Schema", self._schema.get("properties", {}))))
+        derived = derive(Sight(self._prompt)) if derive is not None and self._parts else None
+        value = self._value(self._schema, "answer", None) if derived is None else derived
+        return json.dumps(value, ensure_ascii=False)
 
     def _value(self, schema: Schema, name: str, part: Part | None) -> Json:  # noqa: PLR0911 - one return per type
         schema = self._resolved(schema)
