@@ -1,0 +1,59 @@
+"""What a miner's rows are worth: known false negatives, hardness, and queries without a row."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evidence.hiding import Hidden
+
+
+@dataclass(frozen=True)
+class Row:
+    """The negatives of a query with their similarity to it, hardest first or as drawn."""
+
+    negatives: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Of all queries: rows with as many negatives as asked for and with fewer, and queries without a row.
+
+    Of the queries that have hidden positives: the share of rows and of negatives that are known to be wrong. The mean
+    similarity is over all negatives.
+    """
+
+    rows: int
+    short: int
+    lost: int
+    wrong_rows: float
+    wrong_negatives: float
+    similarity: float
+
+
+def worth(rows: Mapping[str, Row], hidden: Hidden, negatives: int) -> Worth:
+    """Returns what rows, by query, are worth."""
+    kept = {query_id: row for query_id, row in rows.items() if row.negatives}
+    judged = [(row, hidden.hidden[query_id]) for query_id, row in kept.items() if query_id in hidden.hidden]
+    wrong = [sum(each in others for each in row.negatives) for row, others in judged]
+    taken = sum(len(row.negatives) for row, _ in judged)
+    scores = [score for row in kept.values() for score in row.scores]
+    return Worth(
+        rows=sum(len(row.negatives) == negatives for row in kept.values()),
+        short=sum(len(row.negatives) < negatives for row in kept.values()),
+        lost=len(hidden.shown.queries) - len(kept),
+        wrong_rows=sum(each > 0 for each in wrong) / max(1, len(judged)),
+        wrong_negatives=sum(wrong) / max(1, taken),
+        similarity=statistics.fmean(scores) if scores else 0.0,
+    )
+
+
+def agreement(one: Mapping[str, Row], other: Mapping[str, Row]) -> tuple[int, float]:
+    """Returns how many queries both have a row for, and the mean overlap (Jaccard) of their negatives there."""
+    both = sorted(set(one) & set(other))
+    shares = [_jaccard(one[each].negatives, other[each].negatives) for each in both]
+    return len(both), statistics.fmean(shares) if shares else 0.0
+
+
+def _jaccard(one: Sequence[str], other: Sequence[str]) -> float:
+    return len(set(one) & set(other)) / max(1, len(set(one) | set(other)))
