@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import cast
 
-from gemini_writer import Schema, Writer
+from gemini_writer import Schema
 from google_accounts import TokenEndpoint
 from local_server import Call, LocalServer, logprob, pieces, tokens
 from oreline.ids import Json
@@ -136,7 +136,7 @@ class GeminiServer(LocalServer):
     def _content(self, fault: Fault | None, model: str, prompt: str, system: str, config: Schema) -> bytes:
         kind = fault.kind if fault else ""
         schema = cast("Schema", config.get("responseJsonSchema", config.get("responseSchema", {"type": "string"})))
-        text = spoiled(fault, Writer(prompt, schema).answer())
+        text = spoiled(fault, self.written(model, prompt, schema))
         counted = tokens(text)
         usage: dict[str, Json] = {
             "promptTokenCount": tokens(system + prompt),

@@ -10,12 +10,13 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from gemini_writer import Schema, Writer
 from oreline.ids import Json
 from server_faults import CutOff, Endless, Errors, Fault, FaultKind, HttpError, break_off, struck
 
@@ -28,6 +29,11 @@ class Call:
     path: str
     headers: Mapping[str, str]
     raw: bytes
+
+
+def nothing_canned(model: str, prompt: str) -> str | None:
+    """Leaves every answer to the writer."""
+    del model, prompt
 
 
 @dataclass
@@ -52,6 +58,8 @@ class LocalServer(ABC):
     """Whether errors repeat what the caller was known by, in message and headers, plain and encoded."""
     in_flight: int = 0
     most_in_flight: int = 0
+    canned: Callable[[str, str], str | None] = nothing_canned
+    """Answers a prompt of a model by a text of the test's own; where it returns None, `gemini_writer` answers."""
 
     @property
     def url(self) -> str:
@@ -69,6 +77,11 @@ class LocalServer(ABC):
         after: int = 0,
     ) -> None:
         self.faults.append(Fault(kind, containing, times, share, delay, text, after))
+
+    def written(self, model: str, prompt: str, schema: Schema) -> str:
+        """The text that answers a prompt."""
+        canned = self.canned(model, prompt)
+        return Writer(prompt, schema).answer() if canned is None else canned
 
     @abstractmethod
     async def answer(self, call: Call) -> bytes:

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import cast
 
-from gemini_writer import Schema, Writer
+from gemini_writer import Schema
 from local_server import Call, LocalServer, logprob, pieces, tokens
 from oreline.ids import Json
 from server_faults import GARBAGE, Errors, Fault, HttpError, spoiled
@@ -106,7 +106,7 @@ class OpenAiServer(LocalServer):
 
     def _completion(self, fault: Fault | None, body: dict[str, Json], system: str, prompt: str) -> bytes:
         kind = fault.kind if fault else ""
-        text = spoiled(fault, Writer(prompt, _schema(body)).answer())
+        text = spoiled(fault, self.written(str(body["model"]), prompt, _schema(body)))
         refused = kind == "recitation"
         message: Json = {
             "role": "assistant",
