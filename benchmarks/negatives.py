@@ -87,9 +87,16 @@ RULES = (
         {**_BARE, "ceiling": {"percent_of_positive": 0.95}, "window": [1, NEGATIVES], "pick": "hardest"},
         {"num_negatives": NEGATIVES, "relative_margin": 0.05},
     ),
-    Rule(
-        "hardest 4, 95 %, oreline's other rules on",
-        {"ceiling": {"percent_of_positive": 0.95}, "window": [1, NEGATIVES], "pick": "hardest"},
+    *(
+        Rule(
+            f"hardest 4, {name}, oreline's other rules on",
+            {"ceiling": ceiling, "window": [1, NEGATIVES], "pick": "hardest"},
+        )
+        for name, ceiling in (
+            ("no ceiling", "none"),
+            ("100 %", {"percent_of_positive": 1.0}),
+            ("95 %", {"percent_of_positive": 0.95}),
+        )
     ),
     Rule("oreline's defaults: random 4 of 10, 95 %", {}),
 )
