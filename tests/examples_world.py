@@ -3,6 +3,7 @@
 import json
 import shutil
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from synthesize_world import docstrings
@@ -39,5 +40,5 @@ def lay_out(folder: Path) -> None:
     qrels.write_text("query-id\tcorpus-id\tscore\n" + "".join(judged), encoding="utf-8")
 
 
-def _lines(path: Path, rows: list[dict[str, str]]) -> None:
+def _lines(path: Path, rows: Sequence[Mapping[str, str | None]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

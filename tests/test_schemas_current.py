@@ -44,7 +44,7 @@ def test_every_key_of_a_recipe_is_described_and_operational_keys_are_marked() ->
     schema = recipe_schema()
     assert undescribed(schema) == []
     marked = json.loads(text_of(schema))["properties"]
-    assert [name for name, spec in marked.items() if spec.get("operational")] == ["output", "cache", "beam"]
+    assert [name for name, spec in marked.items() if spec.get("operational")] == ["output", "cache", "prompts", "beam"]
 
 
 def test_a_bare_path_is_a_source_in_the_schema_too() -> None:

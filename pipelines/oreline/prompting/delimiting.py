@@ -59,7 +59,8 @@ def _is_tag(text: str, start: int, skeletons: frozenset[str]) -> bool:
         if not seen and character in MARKS:
             continue
         shape = folded(character)
-        if seen in skeletons and shape and not _continues(shape, text[place + 1 : place + 2]):
+        # An invisible sign after the name may be read as its end, or as nothing: it counts as the end.
+        if seen in skeletons and not (shape and _continues(shape, text[place + 1 : place + 2])):
             return True
         seen += shape.strip()
         if shape.strip() and not any(skeleton.startswith(seen) for skeleton in skeletons):
