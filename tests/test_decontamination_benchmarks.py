@@ -182,11 +182,11 @@ def test_a_path_a_split_or_a_format_that_is_not_there_is_told_at_once(tmp_path: 
         "there is no such file or folder",
         "no split 'dev'; qrels/ holds train",
         "qrels/ holds train alone, which is not tested with; name the split",
-        "it holds JSON lines and text; set its format",
+        "it holds rows and text; set its format",
         "this folder is empty",
-        "looked for queries.jsonl and corpus.jsonl here and found neither",
+        "looked for queries and corpus, as .jsonl or .parquet, here and found neither",
         r"looked for *.txt in this folder and found none",
-        "the format beir needs a folder with queries.jsonl",
+        "the format beir needs a folder with queries",
     ]
     assert [part in line for part, line in zip(expected, told, strict=True)] == [True] * len(expected), told
 

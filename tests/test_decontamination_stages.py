@@ -128,11 +128,23 @@ def test_no_more_is_found_than_there_is(tmp_path: Path) -> None:
     assert (found.texts["relevant"], found.found["relevant"]) == (2, 2)
 
 
+@pytest.mark.parametrize("titled", ["1", "9"])
+def test_a_short_row_that_is_found_with_its_title_and_without_is_one(titled: str, tmp_path: Path) -> None:
+    short = "Swifts land only to breed under old roofs."
+    corpus: dict[str, str | tuple[str, str]] = {"d1": ("Apus apus", short), "d2": ("Common swift", short)}
+    corpus["d3"] = "Something else is relevant too."
+    folder = beir(tmp_path / "bench", {"q": "where"}, corpus, {"test": [("q", each, 1.0) for each in corpus]})
+    recipe = against(tmp_path, folder)
+    manifest = dedup(recipe, [document(titled, f"Apus apus {short}"), document("5", short)])
+    (found,) = overlaps(recipe.output, {"dedup": manifest})
+    assert (found.texts["relevant"], found.found["relevant"]) == (3, 2)
+
+
 def test_copies_of_a_contaminated_document_go_with_it_and_so_do_their_pairs(tmp_path: Path, benchmark: Path) -> None:
     documents = [document("a", PARAGRAPH), document("b", PARAGRAPH.upper()), document("c", UNRELATED)]
     recipe = against(tmp_path, benchmark)
     manifest = dedup(recipe, documents, [judged("q", "a"), judged("q", "b"), judged("q", "c")])
-    assert manifest.drops == {"contaminated": 1, "exact_duplicate": 1}
+    assert manifest.drops == {"contaminated": 2}
     assert rows_of(recipe.output, "dedup", "pairs", Pair) == [judged("q", "c")]
 
 

@@ -5,14 +5,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from dedup_world import INPUTS, SENTENCE, dedup, document, pair
 from oreline.errors import PreflightError
 from oreline.fingerprint import pending
 from oreline.job import Job
+from oreline.minhash.grams import Shape, shingles_of
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.remembered import known_problems, unshared_datasets
+from oreline.minhash.similarity import jaccard
 from oreline.minhash.steps import Steps
 from oreline.preflight import check
 from oreline.recipe.loading import recipe_from
@@ -76,7 +79,55 @@ def test_a_near_duplicate_of_a_known_document_is_dropped_by_an_estimate_that_say
     near, exact = sorted(rows_of(tmp_path / "new", "dedup", "rejects", Reject), key=lambda each: each.row_id)
     assert near.by == exact.by == "d/a"
     assert "with d/a of dedup.against (estimated from 112 signature values)" in near.detail
-    assert "title and text equal those of d/a after normalisation" in exact.detail
+    assert "title and text equal those of d/a of dedup.against after normalisation" in exact.detail
+
+
+def rejects(output: Path) -> Mapping[str, Reject]:
+    return {each.row_id: each for each in rows_of(output, "dedup", "rejects", Reject)}
+
+
+def test_a_similarity_is_told_with_the_document_it_was_measured_with(tmp_path: Path) -> None:
+    """Known is b alone, which had gone for a of a run before; c is like b and not like a, and d equals b."""
+    words = [f"w{place}" for place in range(200)]
+    edits = [f"e{place}" for place in range(36)]
+    edited = [words, [*edits[:18], *words[18:]], [*edits[:18], *words[18:-18], *edits[18:]]]
+    texts = [" ".join(each) for each in edited]
+    run(tmp_path / "first", [document("a", texts[0])], remember="shingles")
+    run(tmp_path / "old", [document("b", texts[1])], remember="shingles", against=[str(tmp_path / "first")])
+    assert rejects(tmp_path / "old")["d/b"].by == "d/a"
+    against = [str(tmp_path / "old")]
+    run(tmp_path / "new", [document("c", texts[2]), document("d", texts[1].upper())], against=against)
+    found = rejects(tmp_path / "new")
+    assert found["d/c"].by == found["d/d"].by == "d/a"
+    with_b = jaccard(*(shingles_of(pa.array([texts[place]]), "text", Shape(5)) for place in (1, 2)))[0]
+    gone = "d/b of dedup.against, which had gone for d/a"
+    assert with_b == 178 / 214
+    assert f"Jaccard similarity {with_b:.3f} of word 5-grams with {gone}; cluster" in found["d/c"].detail
+    assert found["d/d"].detail.startswith(f"title and text equal those of {gone} after normalisation; cluster")
+
+
+def test_only_what_is_estimated_is_called_so(tmp_path: Path) -> None:
+    other = " ".join(f"other{place}" for place in range(90))
+    run(tmp_path / "exact", [document("a", LONG)], remember="shingles")
+    run(tmp_path / "signed", [document("b", other)])
+    against = [str(tmp_path / "exact"), str(tmp_path / "signed")]
+    run(tmp_path / "new", [document("c", EDITED), document("d", f"{other} and"), document("e", other)], against=against)
+    found = rejects(tmp_path / "new")
+    assert {row: "estimated" in each.detail for row, each in found.items()} == {
+        "d/c": False,
+        "d/d": True,
+        "d/e": False,
+    }
+
+
+def test_an_output_that_is_listed_twice_is_known_once(tmp_path: Path) -> None:
+    run(tmp_path / "old", [document("a", LONG)])
+    once = [str(tmp_path / "old")]
+    twice = [*once, f"{tmp_path}/./old/"]
+    for name, against in (("once", once), ("twice", twice)):
+        run(tmp_path / name, [document("b", EDITED)], against=against)
+    assert rejects(tmp_path / "once") == rejects(tmp_path / "twice")
+    assert "cluster of 2 documents" in rejects(tmp_path / "twice")["d/b"].detail
 
 
 def test_a_known_document_is_never_written_and_pairs_keep_their_texts(tmp_path: Path) -> None:

@@ -53,6 +53,19 @@ def test_chains_longer_than_the_rounds_are_finished_on_one_machine(
     assert digests(run(tmp_path / "short", documents, {"components": "distributed"})) == digests(one)
 
 
+@pytest.mark.parametrize("verify", ["jaccard", "edit", "none"])
+def test_what_is_compared_may_come_in_any_number_of_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verify: str
+) -> None:
+    documents = world()
+    one = run(tmp_path / "one", documents, {"verify": verify})
+    monkeypatch.setattr("oreline.minhash.comparing._BLOCK_VALUES", 300)
+    monkeypatch.setattr("oreline.minhash.comparing._BLOCK_EDGES", 7)
+    monkeypatch.setattr("oreline.shuffle.FLUSH_BYTES", 4_000)
+    assert digests(run(tmp_path / "blocks", documents, {"verify": verify})) == digests(one)
+    assert one.drops["near_duplicate"] > 50
+
+
 @pytest.mark.parametrize(("keep", "keeper"), [("smallest_id", "d/a"), ("longest", "d/b"), ("highest_score", "d/c")])
 def test_the_recipe_says_which_document_of_a_cluster_stays(tmp_path: Path, keep: str, keeper: str) -> None:
     documents = [

@@ -7,6 +7,7 @@ import pytest
 from dedup_world import INPUTS, SENTENCE, dedup, digests, document, pair
 from oreline.commit import Pending, read_outcome
 from oreline.errors import RecipeError
+from oreline.heartbeat import read_heartbeats
 from oreline.ids import Tally
 from oreline.job import Job
 from oreline.records import Document, FateRow, Pair, Reject
@@ -167,3 +168,8 @@ def test_no_pair_dangles_and_no_judged_text_is_lost(tmp_path: Path) -> None:
     before = {each.doc_id: each.content_hash for each in documents}
     found = {(each.query_id, kept[each.doc_id]) for each in rows_of(tmp_path, "dedup", "pairs", Pair)}
     assert found == {(each.query_id, before[each.doc_id]) for each in pairs}
+
+
+def test_progress_is_told_in_every_phase_and_a_unit_counts_once_it_is_written(tmp_path: Path) -> None:
+    dedup(recipe_for(tmp_path), [document("a", ORIGINAL), document("b", EDITED), document("c", "else")])
+    assert read_heartbeats(str(tmp_path), "dedup") == {"signed": 3, "pairs compared": 1, "units": 3}

@@ -95,7 +95,9 @@ def test_the_s_curve_is_told_and_a_low_one_warned_about() -> None:
     assert "0.75: 0.772, 0.8: 0.924" in told
     assert "text: NFKC, case folded" in forms
     assert "code: NFC" in forms
+    assert list(Parameters.of(Dedup()).warned()) == [], "a run prints no more than the warning"
     *_, warning = Parameters.of(Dedup(threshold=0.75)).told()
+    assert list(Parameters.of(Dedup(threshold=0.75)).warned()) == [warning]
     assert "warning: only 77% of the pairs at dedup.threshold 0.75 become candidates; bands:" in warning
 
 

@@ -13,7 +13,7 @@ from oreline.stages.catalog import BY_NAME, STAGES, Stage
 from oreline.stages.transforms import transform
 from oreline.stages.wiring import Commit
 
-from house import finish, recipe_for
+from house import finish, recipe_for, unrun_pipeline
 
 PICKLES = (b"FastPrimitivesCoder", b"PickleCoder", b"DillCoder")
 LLM = {"provider": "gemini", "model": "test-model"}
@@ -26,6 +26,9 @@ BRANCHES: dict[str, object] = {
         "caps": {"per_document": 1, "choose": "rating"},
     },
     "select": {"near_queries": {}},
+    "dedup": {"components": "distributed"},
+    "decontaminate": {"against": [{"path": "unread.txt"}]},
+    "synthesize": {"writers": ["retrieval/multi_hop", "retrieval/persona"]},
 }
 """Settings that add steps to a graph."""
 
@@ -35,9 +38,9 @@ def graph_of(stage: Stage, folder: Path, **sections: object) -> beam_runner_api_
     for source in set(inputs_of(recipe, stage).values()):
         finish(recipe, source, {})
     job = Job(str(folder), stage.name, recipe, inputs_of(recipe, stage))
-    pipeline = beam.Pipeline()
-    _ = pipeline | transform(stage.name, job) | Commit(job, stage, Pending("", {}, ""))
-    return pipeline.to_runner_api()
+    with unrun_pipeline() as pipeline:
+        _ = pipeline | transform(stage.name, job) | Commit(job, stage, Pending("", {}, ""))
+        return pipeline.to_runner_api()
 
 
 def pickled_edges(graph: beam_runner_api_pb2.Pipeline) -> list[str]:
@@ -64,20 +67,21 @@ def test_no_edge_of_a_stage_is_pickled(stage: Stage, tmp_path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("stage", ["filter", "select"])
+@pytest.mark.parametrize("stage", ["dedup", "filter", "select", "synthesize"])
 def test_no_edge_of_an_optional_step_is_pickled(stage: str, tmp_path: Path) -> None:
     assert pickled_edges(graph_of(BY_NAME[stage], tmp_path, **BRANCHES)) == []
 
 
 def test_a_pickled_edge_is_found() -> None:
-    pipeline = beam.Pipeline()
-    _ = pipeline | beam.Create([object]) | "Objects" >> beam.Map(repr).with_output_types(object)
-    assert any("Objects" in edge for edge in pickled_edges(pipeline.to_runner_api()))
+    with unrun_pipeline() as pipeline:
+        _ = pipeline | beam.Create([object]) | "Objects" >> beam.Map(repr).with_output_types(object)
+        assert any("Objects" in edge for edge in pickled_edges(pipeline.to_runner_api()))
 
 
 def test_building_a_graph_reads_and_writes_nothing(tmp_path: Path) -> None:
     for stage in STAGES:
         recipe = recipe_for(tmp_path / "not-there", llm=LLM)
         job = Job(recipe.output, stage.name, recipe, inputs_of(recipe, stage))
-        _ = beam.Pipeline() | transform(stage.name, job) | Commit(job, stage, Pending("", {}, ""))
+        with unrun_pipeline() as pipeline:
+            _ = pipeline | transform(stage.name, job) | Commit(job, stage, Pending("", {}, ""))
     assert not (tmp_path / "not-there").exists()

@@ -14,9 +14,11 @@ from oreline.sources.listed import SourceFile
 TRAIN = "train"
 """The split that is not tested with, unless a benchmark names it."""
 
-_QRELS = re.compile(r"^qrels/([^/]+?)\.(?:tsv|jsonl|ndjson)(?:\.gz|\.zst)?$")
-_TABLE = re.compile(r"^(corpus|queries)\.jsonl(?:\.gz|\.zst)?$")
-_ENDINGS = {"mteb": "*.jsonl", "text": "*.txt"}
+# A hub has a folder of Parquet shards per table, as qrels/test-00000-of-00001.parquet; MTEB's qrels are `default`.
+_SHARD = r"(?:-\d{5}-of-\d{5})?\.parquet"
+_QRELS = re.compile(rf"^(?:qrels/([^/]+?)\.(?:tsv|jsonl|ndjson)(?:\.gz|\.zst)?|(?:qrels|default)/([^/]+?){_SHARD})$")
+_TABLE = re.compile(r"^(corpus|queries)(?:\.jsonl(?:\.gz|\.zst)?|\.parquet|/[^/]+\.parquet)$")
+_ENDINGS = {"mteb": "*.jsonl or *.parquet", "text": "*.txt"}
 
 
 def benchmark_name(benchmark: Benchmark) -> str:
@@ -40,11 +42,11 @@ def benchmark_format(benchmark: Benchmark) -> BenchmarkFormat:
         return benchmark.format
     if _is_folder(benchmark, listed) and any(_TABLE.match(each.relative) for each in listed):
         return "beir"
-    tables = any(has_ending(each.relative, "jsonl") for each in listed)
+    tables = any(_is_table(each.relative) for each in listed)
     texts = any(_is_text(each.relative) for each in listed)
     if tables != texts:
         return "mteb" if tables else "text"
-    seen = "it holds JSON lines and text" if tables else "it holds no JSON lines and no text"
+    seen = "it holds rows and text" if tables else "it holds no JSON lines, no Parquet and no text"
     raise CallError(f"benchmark {benchmark.path}: {seen}; set its format to beir, mteb or text")
 
 
@@ -54,11 +56,11 @@ def benchmark_files(benchmark: Benchmark) -> list[SourceFile]:
     listed = _listing(benchmark)
     if not _is_folder(benchmark, listed):
         if form == "beir":
-            raise CallError(f"benchmark {benchmark.path}: the format beir needs a folder with queries.jsonl")
+            raise CallError(f"benchmark {benchmark.path}: the format beir needs a folder with queries")
         return listed
     if form == "beir":
         return _beir_files(benchmark, listed)
-    fits = (lambda name: has_ending(name, "jsonl")) if form == "mteb" else _is_text
+    fits = _is_table if form == "mteb" else _is_text
     chosen = [each for each in listed if fits(each.relative)]
     if not chosen:
         raise CallError(f"benchmark {benchmark.path}: looked for {_ENDINGS[form]} in this folder and found none")
@@ -75,6 +77,12 @@ def is_per_file(benchmark: Benchmark) -> bool:
 def split_of(relative: str) -> str | None:
     """Returns the split whose judgements a file of a BEIR folder holds, or None if it holds none."""
     match = _QRELS.match(relative)
+    return match.group(1) or match.group(2) if match else None
+
+
+def table_of(relative: str) -> str | None:
+    """Returns `corpus` or `queries` for a file of a BEIR folder that holds rows of one, else None."""
+    match = _TABLE.match(relative)
     return match.group(1) if match else None
 
 
@@ -97,7 +105,9 @@ def listing(settings: Decontaminate) -> list[FileInfo]:
 def _beir_files(benchmark: Benchmark, listed: Sequence[SourceFile]) -> list[SourceFile]:
     tables = [each for each in listed if _TABLE.match(each.relative)]
     if not tables:
-        raise CallError(f"benchmark {benchmark.path}: looked for queries.jsonl and corpus.jsonl here and found neither")
+        raise CallError(
+            f"benchmark {benchmark.path}: looked for queries and corpus, as .jsonl or .parquet, here and found neither"
+        )
     splits = {each: split for each in listed if (split := split_of(each.relative)) is not None}
     there = sorted(set(splits.values()))
     asked = [benchmark.split] if isinstance(benchmark.split, str) else benchmark.split
@@ -108,6 +118,10 @@ def _beir_files(benchmark: Benchmark, listed: Sequence[SourceFile]) -> list[Sour
     if there and not wanted:
         raise CallError(f"benchmark {benchmark.path}: {shown} alone, which is not tested with; name the split")
     return [*tables, *(each for each, split in splits.items() if split in wanted)]
+
+
+def _is_table(relative: str) -> bool:
+    return has_ending(relative, "jsonl") or has_ending(relative, "parquet")
 
 
 def _is_text(relative: str) -> bool:

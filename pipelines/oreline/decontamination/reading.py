@@ -1,14 +1,19 @@
-"""The rows of benchmarks, streamed: BEIR folders, JSON lines in the forms that MTEB's tasks have, plain text."""
+"""The rows of benchmarks, streamed: BEIR folders, rows in the forms that MTEB's tasks have, plain text."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from oreline.decontamination.layout import benchmark_files, benchmark_format, is_per_file, split_of
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from oreline.decontamination.layout import benchmark_files, benchmark_format, is_per_file, split_of, table_of
 from oreline.errors import SourceError
+from oreline.files import open_read
 from oreline.recipe.settings import Benchmark, BenchmarkColumns
 from oreline.records import BenchmarkRole
+from oreline.sources.formats import has_ending
 from oreline.sources.lines import lines
 from oreline.sources.listed import SourceFile
 
@@ -31,6 +36,8 @@ DEFAULT_COLUMNS: dict[BenchmarkRole, tuple[str, ...]] = {
     ),
 }
 """Columns of `mteb` files by role, as MTEB's tasks name them; a row may have any of them."""
+
+_PARQUET_ROWS = 1_024
 
 _IDS = ("_id", "id", "query_id", "doc_id", "query-id", "corpus-id")
 
@@ -80,23 +87,21 @@ def _beir(benchmark: Benchmark) -> Iterator[BenchmarkRow]:
     for file in found:
         if split_of(file.relative) is not None:
             _read_qrels(file, benchmark.relevant_from, qrels)
-    if qrels.queries and not qrels.relevant and any(file.relative.startswith("corpus.") for file in found):
+    tables = {name: [file for file in found if table_of(file.relative) == name] for name in ("queries", "corpus")}
+    if qrels.queries and not qrels.relevant and tables["corpus"]:
         raise SourceError(
             f"benchmark {benchmark.path}: no document is relevant, so none would be dropped for it: relevant_from is "
             f"{benchmark.relevant_from:g}, the largest grade in the qrels is {qrels.highest:g}; set relevant_from to "
             "the least grade of a relevant document"
         )
-    for file in sorted(found, key=lambda each: each.relative, reverse=True):
-        if file.relative.startswith("queries."):
-            yield from _queries(file, qrels)
-        elif file.relative.startswith("corpus."):
-            yield from _corpus(file, qrels)
+    yield from _queries(tables["queries"], qrels)
+    yield from _corpus(tables["corpus"], qrels)
 
 
-def _queries(file: SourceFile, qrels: _Qrels) -> Iterator[BenchmarkRow]:
+def _queries(files: Sequence[SourceFile], qrels: _Qrels) -> Iterator[BenchmarkRow]:
     """Yields the queries that are judged in the splits that are tested with; all, if there are no qrels."""
     read = kept = 0
-    for number, row in _objects(file):
+    for file, number, row in _rows(files):
         own = _id(file, number, row)
         read += 1
         if not qrels.read or own in qrels.queries:
@@ -104,14 +109,14 @@ def _queries(file: SourceFile, qrels: _Qrels) -> Iterator[BenchmarkRow]:
             yield BenchmarkRow(f"queries/{own}", "query", None, _text(file, number, row, ("text", "query")))
     if read and not kept:
         raise SourceError(
-            f"{file.info.path}: none of its {read:,} queries is judged in the qrels, which name "
+            f"{files[0].info.path}: none of its {read:,} queries is judged in the qrels, which name "
             f"{min(qrels.queries, default='none')!r} and so on; mend the ids, or name another split"
         )
 
 
-def _corpus(file: SourceFile, qrels: _Qrels) -> Iterator[BenchmarkRow]:
+def _corpus(files: Sequence[SourceFile], qrels: _Qrels) -> Iterator[BenchmarkRow]:
     read = relevant = 0
-    for number, row in _objects(file):
+    for file, number, row in _rows(files):
         own = _id(file, number, row)
         read += 1
         relevant += own in qrels.relevant
@@ -121,7 +126,7 @@ def _corpus(file: SourceFile, qrels: _Qrels) -> Iterator[BenchmarkRow]:
         yield BenchmarkRow(f"corpus/{own}", role, title if isinstance(title, str) and title.strip() else None, text)
     if read and qrels.relevant and not relevant:
         raise SourceError(
-            f"{file.info.path}: none of its {read:,} documents is one that the qrels say is relevant, such as "
+            f"{files[0].info.path}: none of its {read:,} documents is one that the qrels say is relevant, such as "
             f"{min(qrels.relevant)!r}, so none would be dropped for it; mend the ids, or take the corpus out"
         )
 
@@ -138,7 +143,7 @@ def _read_qrels(file: SourceFile, relevant_from: float, qrels: _Qrels) -> None:
 
 
 def _judgements(file: SourceFile) -> Iterator[tuple[int, str, str, float]]:
-    if ".jsonl" in file.relative or ".ndjson" in file.relative:
+    if has_ending(file.relative, "jsonl") or has_ending(file.relative, "parquet"):
         for number, row in _objects(file):
             names = ("query-id", "corpus-id", "score")
             if missing := [name for name in names if not isinstance(row.get(name), (str, int, float))]:
@@ -224,8 +229,18 @@ def _plain(benchmark: Benchmark) -> Iterator[BenchmarkRow]:
             yield BenchmarkRow(file.relative, "text", None, "\n".join(held))
 
 
+def _rows(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, int, Row]]:
+    """Yields the rows of a table's files, each with its file and place."""
+    for file in files:
+        for number, row in _objects(file):
+            yield file, number, row
+
+
 def _objects(file: SourceFile) -> Iterator[tuple[int, Row]]:
-    """Yields the line number, from 1, and the object of each line; blank lines are no rows."""
+    """Yields the number, from 1, and the object of each line or Parquet row; blank lines are no rows."""
+    if has_ending(file.relative, "parquet"):
+        yield from _parquet(file)
+        return
     for number, line in lines(file.info.path):
         text = _decoded(file, number, line)
         if not text.strip():
@@ -237,6 +252,17 @@ def _objects(file: SourceFile) -> Iterator[tuple[int, Row]]:
         if not isinstance(row, dict):
             raise _bad(file, number, f"expected a JSON object, found {type(row).__name__}")
         yield number, row
+
+
+def _parquet(file: SourceFile) -> Iterator[tuple[int, Row]]:
+    read = 0
+    try:
+        with open_read(file.info.path) as stored, pq.ParquetFile(stored) as parquet:
+            for batch in parquet.iter_batches(batch_size=_PARQUET_ROWS):
+                yield from enumerate(batch.to_pylist(), start=read + 1)
+                read += batch.num_rows
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _bad(file, read + 1, f"no readable Parquet from here on ({error})") from error
 
 
 def _id(file: SourceFile, number: int, row: Row) -> str:

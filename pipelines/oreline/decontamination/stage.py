@@ -13,7 +13,7 @@ from oreline.records import Content
 
 def contents_of(job: Job) -> Sequence[Content]:
     """Returns the content types of a recipe's documents."""
-    return sorted({source.content or "text" for source in job.recipe.sources})
+    return sorted({source.holds for source in job.recipe.sources})
 
 
 def built_index(job: Job, contents: Sequence[Content]) -> Iterator[bytes]:

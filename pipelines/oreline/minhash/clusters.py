@@ -40,6 +40,7 @@ DECISIONS = pa.schema(
         ("members", pa.int64()),
         ("keeper", pa.string()),
         ("keeper_node", pa.int64()),
+        ("like", pa.string()),
         ("equal_to", pa.string()),
         ("reason", pa.string()),
         ("similarity", pa.float64()),
@@ -48,8 +49,9 @@ DECISIONS = pa.schema(
 )
 """A row per new document in a cluster: the smallest id in the cluster and how many documents it has.
 
-Of a dropped one also: the kept document, the first document of equal content (perhaps itself), `exact_duplicate` or
-`near_duplicate`, the similarity with the keeper (null: still to be computed), and whether the keeper is a known one.
+Of a dropped one also: the kept document, the node and id of the one that it is like (another one, if that is a known
+one which had gone for the keeper), the first document of equal content (perhaps itself), `exact_duplicate` or
+`near_duplicate`, the similarity with the one that it is like (null: still to be computed), and whether that is known.
 """
 
 MOVES = pa.schema([("doc_id", pa.string()), ("keeper", pa.string())])
@@ -108,6 +110,7 @@ def _decisions(members: pa.Table, new: Ints, keepers: Ints, equals: Ints) -> pa.
         pa.array(sizes[cluster[new]]),
         _where(dropped, names.take(pa.array(keeper))),
         pa.array(nodes[keeper], mask=~dropped),
+        _where(dropped, ids.take(pa.array(keeper))),
         _where(dropped, ids.take(pa.array(equal))),
         _where(dropped, pa.array(reasons.tolist(), pa.string())),
         pa.array(np.ones(len(new)), mask=~(dropped & (classes[keeper] == classes[new]))),

@@ -6,6 +6,7 @@ a block of edges, and a text is read from where it stands rather than copied.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -61,73 +62,78 @@ class Comparables:
         return [pa.array(self.exact), *(_lists(each) for each in (self.shingles, self.units, flat))]
 
 
-def comparables(group: Group, rows: Ints, parameters: Parameters, *, estimating: bool) -> Comparables:
-    """Returns rows of a group ready to be compared; with `estimating`, signatures too."""
-    width = parameters.permutations if estimating else 0
-    if group.known:
-        table = group.read(("signature", "shingles")).take(pa.array(rows))
-        shingles = shingle_rows(table.column("shingles"))
-        signatures = np.zeros((len(rows), width), np.uint32)
-        if estimating:
-            signed, values = signature_rows(table.column("signature"), width)
-            signatures[signed] = values
-        return Comparables(np.diff(shingles.starts) > 0, shingles, _none(len(rows)), signatures)
-    documents = group.read(TEXT_COLUMNS).take(pa.array(rows))
-    sequences = grams_of(documents, parameters.shape)
-    units = _none(len(rows))
-    if parameters.verify == "edit":
-        every = units_of(documents, parameters.unit)
-        lengths = np.diff(every.starts)
-        short = np.where(lengths <= EDIT_UNITS, lengths, 0)
-        units = _cut(every, short)
-    signatures = parameters.drawn.signatures(sequences) if estimating else np.zeros((len(rows), 0), np.uint32)
-    return Comparables(np.ones(len(rows), np.bool_), shingle_sets(sequences), units, signatures)
+@dataclass(frozen=True)
+class Side:
+    """The documents of a group as one end of edges; their texts are read once, when they are first compared.
 
-
-def halves(group: Group, here: Ints, there: Ints, parameters: Parameters, *, estimating: bool) -> Iterator[pa.Table]:
-    """Yields the edges from nodes `here` of a group to nodes `there` as HALVES, in blocks that fit in memory."""
-    rows, places = np.unique(row_of(here), return_inverse=True)
-    ready = comparables(group, rows, parameters, estimating=estimating)
-    sizes = (np.diff(ready.shingles.starts) + np.diff(ready.units.starts) + ready.signatures.shape[1])[places]
-    filled = np.cumsum(sizes) // _BLOCK_VALUES + np.arange(len(sizes)) // _BLOCK_EDGES
-    bounds = [0, *(np.flatnonzero(np.diff(filled)) + 1).tolist(), len(sizes)]
-    for start, end in pairwise(bounds):
-        block = slice(start, end)
-        columns = [here[block], there[block], *ready.take(places[block]).lists()]
-        yield pa.table(columns, schema=HALVES)
-
-
-def similarities(edges: pa.Table, group: Group, parameters: Parameters, *, estimating: bool) -> Floats:
-    """Returns the Jaccard similarity of each edge of a HALVES table whose ends `there` are in this group.
-
-    Where the shingles of an end are not known, it is the share of equal signature values.
+    With `estimating`, a similarity to a document whose shingles are not known is the share of equal signature values.
     """
-    one, other = _ends(edges, group, parameters, estimating=estimating)
-    return _jaccard(one, other)
 
+    group: Group
+    parameters: Parameters
+    estimating: bool
 
-def reaching(edges: pa.Table, group: Group, parameters: Parameters, *, estimating: bool) -> npt.NDArray[np.bool_]:
-    """Says which edges of a HALVES table reach the threshold, in edit similarity too if the parameters ask for it."""
-    one, other = _ends(edges, group, parameters, estimating=estimating)
-    reached = _jaccard(one, other) >= parameters.threshold
-    if parameters.verify == "edit":
-        # A text without units is too long for it or not at hand: its Jaccard similarity decides.
-        both = (np.diff(one.units.starts) > 0) & (np.diff(other.units.starts) > 0)
-        rows = np.flatnonzero(reached & both)
-        found = edit_similarity(one.units.take(rows), other.units.take(rows), parameters.threshold)
-        reached[rows] = found >= parameters.threshold
-    return reached
+    def take(self, rows: Ints) -> Comparables:
+        """Returns rows of the group ready to be compared."""
+        known, width = self.group.known, self.parameters.permutations if self.estimating else 0
+        table = self._table.take(pa.array(rows))
+        if known:
+            shingles = shingle_rows(table.column("shingles"))
+            signatures = np.zeros((len(rows), width), np.uint32)
+            if self.estimating:
+                signed, values = signature_rows(table.column("signature"), width)
+                signatures[signed] = values
+            return Comparables(np.diff(shingles.starts) > 0, shingles, _none(len(rows)), signatures)
+        sequences = grams_of(table, self.parameters.shape)
+        signatures = self.parameters.drawn.signatures(sequences) if width else np.zeros((len(rows), 0), np.uint32)
+        return Comparables(np.ones(len(rows), np.bool_), shingle_sets(sequences), self._units(table), signatures)
 
+    def halves(self, here: Ints, there: Ints) -> Iterator[pa.Table]:
+        """Yields the edges from nodes `here` of this group to nodes `there` as HALVES, in blocks of bounded size."""
+        rows, places = np.unique(row_of(here), return_inverse=True)
+        ready = self.take(rows)
+        sizes = (np.diff(ready.shingles.starts) + np.diff(ready.units.starts) + ready.signatures.shape[1])[places]
+        filled = np.cumsum(sizes) // _BLOCK_VALUES + np.arange(len(sizes)) // _BLOCK_EDGES
+        bounds = [0, *(np.flatnonzero(np.diff(filled)) + 1).tolist(), len(sizes)]
+        for start, end in pairwise(bounds):
+            block = slice(start, end)
+            columns = [here[block], there[block], *ready.take(places[block]).lists()]
+            yield pa.table(columns, schema=HALVES)
 
-def _ends(
-    edges: pa.Table, group: Group, parameters: Parameters, *, estimating: bool
-) -> tuple[Comparables, Comparables]:
-    rows, places = np.unique(row_of(edges.column("there").to_numpy()), return_inverse=True)
-    ready = comparables(group, rows, parameters, estimating=estimating)
-    exact = np.asarray(edges.column("exact").to_numpy(zero_copy_only=False), np.bool_)
-    shingles, units, flat = (_sequences(edges.column(name)) for name in ("shingles", "units", "signature"))
-    signatures = flat.values.reshape(len(flat), ready.signatures.shape[1])
-    return Comparables(exact, shingles, units, signatures), ready.take(places)
+    def similarities(self, edges: pa.Table) -> Floats:
+        """Returns the Jaccard similarity of each edge of a HALVES table whose ends `there` are in this group."""
+        return _jaccard(*self._ends(edges))
+
+    def reached(self, edges: pa.Table) -> npt.NDArray[np.bool_]:
+        """Says which edges of a HALVES table reach the threshold, in edit similarity too if the parameters say so."""
+        one, other = self._ends(edges)
+        reached = _jaccard(one, other) >= self.parameters.threshold
+        if self.parameters.verify == "edit":
+            # A text without units is too long for it or not at hand: its Jaccard similarity decides.
+            both = (np.diff(one.units.starts) > 0) & (np.diff(other.units.starts) > 0)
+            rows = np.flatnonzero(reached & both)
+            found = edit_similarity(one.units.take(rows), other.units.take(rows), self.parameters.threshold)
+            reached[rows] = found >= self.parameters.threshold
+        return reached
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        return self.group.read(("signature", "shingles") if self.group.known else TEXT_COLUMNS)
+
+    def _units(self, documents: pa.Table) -> Sequences:
+        if self.parameters.verify != "edit":
+            return _none(documents.num_rows)
+        every = units_of(documents, self.parameters.unit)
+        lengths = np.diff(every.starts)
+        return _cut(every, np.where(lengths <= EDIT_UNITS, lengths, 0))
+
+    def _ends(self, edges: pa.Table) -> tuple[Comparables, Comparables]:
+        rows, places = np.unique(row_of(edges.column("there").to_numpy()), return_inverse=True)
+        ready = self.take(rows)
+        exact = np.asarray(edges.column("exact").to_numpy(zero_copy_only=False), np.bool_)
+        shingles, units, flat = (_sequences(edges.column(name)) for name in ("shingles", "units", "signature"))
+        signatures = flat.values.reshape(len(flat), ready.signatures.shape[1])
+        return Comparables(exact, shingles, units, signatures), ready.take(places)
 
 
 def _jaccard(one: Comparables, other: Comparables) -> Floats:

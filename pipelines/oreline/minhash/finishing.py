@@ -8,20 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oreline.filters.pairs import collapse
+from oreline.heartbeat import Heartbeat
 from oreline.ids import bucket_of
 from oreline.job import Job, StageWriter
 from oreline.minhash.clusters import DECISIONS, MOVES
+from oreline.minhash.comparing import Side
 from oreline.minhash.groups import groups_apart
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.remembered import exact_against
-from oreline.minhash.rewriting import Screening, moved_pairs, rewrite_documents, with_similarities
+from oreline.minhash.rewriting import moved_pairs, rewrite_documents, with_similarities
+from oreline.minhash.screened import NODES
 from oreline.records import Pair
-from oreline.shuffle import Reference, Scatter, gather
+from oreline.shuffle import Reference, Scatter, gather, tag_of
 from oreline.tables.reading import RowGroup
 from oreline.tables.schema import from_arrow
-
-REPORT, DROPPED = -1, 0
-"""Keys of what comes of documents: reports, and references to ids that were dropped besides duplicates."""
 
 _PAIRS_OF_A_BUCKET = 500_000
 
@@ -38,11 +38,12 @@ class Finishing:
         """Whether similarities to known documents are estimates, as their shingles are not kept."""
         return not exact_against(self.job.recipe)
 
-    def documents(self, references: Iterable[bytes], screening: Screening | None) -> Iterator[Reference]:
-        """From a group and the decisions about it to a report; a stopped one if the user stopped the run.
+    @cached_property
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(self.job)
 
-        And references to the ids that `screening` drops.
-        """
+    def documents(self, references: Iterable[bytes]) -> Iterator[bytes]:
+        """From a group and the decisions about it to a report; a stopped one if the user stopped the run."""
         group, rest = groups_apart(references)
         if group is None or group.known:
             return
@@ -50,30 +51,29 @@ class Finishing:
         if self.job.stop_requested():
             # Decisions may then be incomplete.
             report = writer.close(stopped="interrupted", message="dedup was interrupted; run again to repeat it")
-            yield REPORT, report.encode()
+            yield report.encode()
             return
-        estimating = self.estimating
-        found = gather(rest)
+        found = gather(each for each in rest if tag_of(each) != "asked")
         decisions = found.get("decisions", DECISIONS.empty_table())
-        told = with_similarities(decisions, found.get("asked"), group, self.parameters, estimating=estimating)
+        # One block after the other: each edge brings its keeper's shingles along.
+        asked = (gather([each])["asked"] for each in rest if tag_of(each) == "asked")
+        told = with_similarities(decisions, asked, Side(group, self.parameters, self.estimating))
         documents = self.job.read(group.reference)
-        dropped = rewrite_documents(
+        rewrite_documents(
             documents,
             told,
             self.parameters,
             writer,
             sketches=found.get("sketches"),
-            estimated=estimating,
-            screening=screening,
+            screened=found.get("screened", NODES.empty_table()),
         )
         for name, value in self.parameters.facts().items():
             writer.fact(name, value)
         if self.job.recipe.dedup.against:
-            writer.fact("similarity_to_known", "estimated" if estimating else "exact")
-        scatter = Scatter(self.job, "dropped")
-        yield from scatter.write([DROPPED] * len(dropped), pa.table({"doc_id": pa.array(sorted(dropped), pa.string())}))
-        yield from scatter.close()
-        yield REPORT, writer.close().encode()
+            writer.fact("similarity_to_known", "estimated" if self.estimating else "exact")
+        yield writer.close().encode()
+        self._heartbeat.add(group.reference.rows)
+        self._heartbeat.flush()
 
     def moved(self, reference: RowGroup, moves: Iterable[bytes]) -> Iterator[Reference]:
         """From a row group of pairs and all moves to references to the pairs by query, each at its kept document."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from oreline.job import Job
 from oreline.minhash.forms import Ints
-from oreline.tables.manifest import read_manifest
+from oreline.minhash.remembered import known_manifests
 from oreline.tables.reading import RowGroup, read_row_group, row_groups
 
 _SHIFT = 32
@@ -73,9 +73,8 @@ def groups(job: Job) -> Iterator[Group]:
     for reference in job.row_groups("documents"):
         yield Group(ordinal, job.output, reference, known=False)
         ordinal += 1
-    for output in job.recipe.dedup.against:
-        manifest = read_manifest(output, "dedup")
-        for reference in row_groups(output, manifest.tables.get("signatures", ()) if manifest else ()):
+    for output, manifest in known_manifests(job.recipe).items():
+        for reference in row_groups(output, manifest.tables["signatures"]):
             yield Group(ordinal, output, reference, known=True)
             ordinal += 1
 

@@ -102,13 +102,17 @@ class Parameters:
         }
 
     def told(self) -> Iterator[str]:
-        """Yields the lines that a plan and a run print: banding, S-curve, normal forms, a warning if recall is low."""
+        """Yields the lines that a plan prints: banding, S-curve, normal forms, a warning if recall is low."""
         curve = ", ".join(f"{each:g}: {self.recall(each):.3g}" for each in CURVE)
         yield (
             f"dedup: {self.bands} bands x {self.rows} rows over {self.unit} {self.ngram}-grams, threshold "
             f"{self.threshold:g}, verified by {self.verify}; P(candidate) by similarity: {curve}"
         )
         yield f"dedup: normal forms: text: {NORMALISATION['text']}; code: {NORMALISATION['code']}"
+        yield from self.warned()
+
+    def warned(self) -> Iterator[str]:
+        """Yields a warning, which a run prints too, if fewer than nine in ten pairs at the threshold are found."""
         reached = self.recall(self.threshold)
         if reached < WARN_RECALL:
             yield (

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
 
 from oreline.minhash.compiled import compiled
 from oreline.minhash.forms import Ints
@@ -36,6 +35,8 @@ class Permutations:
     @classmethod
     def drawn(cls, number: int, seed: int) -> "Permutations":
         """Returns `number` permutations for a seed, which are others for another number."""
+        from datasketch import MinHash  # takes half a second, and brings scipy: no command needs it to check a recipe
+
         factors, offsets = MinHash(num_perm=number, seed=seed, scheme=SCHEME).permutations
         return cls(number, seed, np.ascontiguousarray(factors), np.ascontiguousarray(offsets))
 

@@ -69,10 +69,18 @@ def shingle_rows(column: pa.ChunkedArray) -> Sequences:
     return Sequences(np.frombuffer(data.tobytes(), "<u4"), starts // 4)
 
 
+def known_outputs(recipe: Recipe) -> list[str]:
+    """Returns the outputs that a recipe is compared with, each once, however often and by whatever path it is named."""
+    found: dict[str, str] = {}
+    for output in recipe.dedup.against:
+        found.setdefault(_folder(output), output)
+    return list(found.values())
+
+
 def known_manifests(recipe: Recipe) -> dict[str, Manifest]:
     """Returns the manifests of the outputs that a recipe is compared with; raises BrokenTable for one without."""
     found = {}
-    for output in recipe.dedup.against:
+    for output in known_outputs(recipe):
         manifest = read_manifest(output, "dedup")
         if manifest is None:
             raise BrokenTable(f"dedup.against: {output} has no finished dedup; run its recipe first, or take it out")
@@ -100,7 +108,7 @@ def known_problems(recipe: Recipe, parameters: Parameters) -> Iterator[str]:
         if _folder(output) == _folder(recipe.output):
             yield f"dedup.against: {output} is this recipe's own output; name finished outputs of other recipes"
         if not manifest.rows("signatures"):
-            if manifest.books.units.count:
+            if manifest.facts.get("remember") == "nothing":
                 yield f"dedup.against: {output} remembers nothing; run its recipe with dedup.remember: signatures"
             continue
         theirs = cast("Mapping[str, Json]", manifest.facts.get("signing", {}))

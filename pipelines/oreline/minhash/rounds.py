@@ -52,7 +52,7 @@ class Rounds:
         own = np.isin(found.column("node").to_numpy(), nodes)
         labels = found.filter(pa.array(own)).cast(LABELS)
         scatter = Scatter(self.steps.job, "labels")
-        yield from scatter.write(routed(group_of(labels.column("node").to_numpy()), Route.DESCRIBE), labels)
+        yield from scatter.write(group_of(labels.column("node").to_numpy()), labels)
         yield from scatter.close()
 
     def _half(self, references: Iterable[bytes], changes: Iterable[bytes], *, large: bool) -> Iterator[Reference]:

@@ -34,22 +34,26 @@ class Signed:
     sketches: pa.Table
 
 
-def sign(group: Group, parameters: Parameters) -> Signed:
-    """Returns the buckets of a group. Documents shorter than a shingle are in none but that of their content."""
+def sign(group: Group, parameters: Parameters, without: Ints | None = None) -> Signed:
+    """Returns the buckets of a group, but for the rows `without`.
+
+    Documents shorter than a shingle are in no bucket but that of their content.
+    """
     table = group.read(KNOWN_COLUMNS if group.known else DOCUMENT_COLUMNS)
     nodes = group.first_node + np.arange(table.num_rows)
     scopes = scopes_of(table, parameters.within)
     buckets, checks = classes_of(table, scopes)
-    equal = pa.table([buckets, checks, nodes], schema=EQUAL)
+    taken = np.arange(table.num_rows) if without is None else np.delete(np.arange(table.num_rows), without)
+    equal = pa.table([buckets[taken], checks[taken], nodes[taken]], schema=EQUAL)
     first = np.zeros(table.num_rows, np.bool_)
-    first[np.unique(buckets, return_index=True)[1]] = True
+    first[taken[np.unique(buckets[taken], return_index=True)[1]]] = True
     remembering = parameters.remember != "nothing" and not group.known
-    wanted = np.arange(table.num_rows) if remembering else np.flatnonzero(first)
+    wanted = taken if remembering else np.flatnonzero(first)
     step = max(1, _BLOCK_VALUES // parameters.permutations)
     bands, sketches = [BANDS.empty_table()], [SKETCHES.empty_table()]
     for start in range(0, len(wanted), step):
         rows = wanted[start : start + step]
-        block = table.slice(start, step) if remembering else table.take(pa.array(rows))
+        block = table.slice(start, step) if len(wanted) == len(nodes) else table.take(pa.array(rows))
         signed, signatures, sequences = _signatures(block, parameters, known=group.known)
         bucketed = first[rows[signed]]
         chosen = rows[signed][bucketed]

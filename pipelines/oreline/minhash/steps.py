@@ -14,7 +14,7 @@ import pyarrow as pa
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job
 from oreline.minhash.clusters import decide
-from oreline.minhash.comparing import halves, reaching
+from oreline.minhash.comparing import Side
 from oreline.minhash.components import labels_of
 from oreline.minhash.forms import Ints
 from oreline.minhash.grams import Hashes
@@ -22,6 +22,7 @@ from oreline.minhash.groups import Group, group_of, groups, groups_apart
 from oreline.minhash.members import members_of
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.remembered import exact_against, known_manifests
+from oreline.minhash.screened import Screened, Screening, screen
 from oreline.minhash.signing import sign
 from oreline.minhash.stars import CENTRES, distinct_edges, star_edges
 from oreline.shuffle import Reference, Scatter, gather
@@ -37,6 +38,8 @@ class Route(IntEnum):
     DESCRIBE = 2
     REWRITE = 3
     MOVE = 4
+    DROP = 5
+    REPORT = 6
 
 
 _ROUTES = 8
@@ -45,6 +48,11 @@ _ROUTES = 8
 def routed(keys: Ints, route: Route) -> Ints:
     """Returns keys with a route."""
     return keys * _ROUTES + route
+
+
+def routed_to(key: int, route: Route) -> int:
+    """Returns one key with a route."""
+    return key * _ROUTES + route
 
 
 def along(route: Route, reference: Reference) -> Iterator[Reference]:
@@ -77,6 +85,11 @@ class Steps:
         """Whether similarities to known documents are estimates, as their shingles are not kept."""
         return not exact_against(self.job.recipe)
 
+    @cached_property
+    def _heartbeat(self) -> Heartbeat:
+        """One of a worker's for all groups: each has a file that the driver reads."""
+        return Heartbeat(self.job)
+
     def ranges(self, rows: int = 1) -> int:
         """Returns the number of hash ranges for `rows` rows per document; what comes out does not depend on it."""
         return 1 + self._documents * rows // _RANGE_ROWS
@@ -92,24 +105,31 @@ class Steps:
         for group in groups(self.job):
             yield group.ordinal, group.encode()
 
-    def signed(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
-        """From a group to its buckets by range, and to what is remembered of it; none once the user stopped the run."""
+    def signed(self, key: int, references: Iterable[bytes], screening: Screening | None = None) -> Iterator[Reference]:
+        """From a group to its buckets by range, and to what is remembered of it; none once the user stopped the run.
+
+        And to what `screening` drops: that is in no bucket and not remembered.
+        """
         del key
-        heartbeat = Heartbeat(self.job)
         ranges = self.ranges(1 + self.parameters.bands)
         for encoded in references:
             if self.job.stop_requested():
                 return
             group = Group.decode(encoded)
-            found = sign(group, self.parameters)
+            without: Ints | None = None
+            if screening is not None and not group.known:
+                screened = screen(group, self.job, screening)
+                without = screened.rows
+                yield from self._dropped(group, screened)
+            found = sign(group, self.parameters, without)
             for tag, table in (("equal", found.equal), ("bands", found.bands)):
                 keys = ranges_of(table.column("bucket").to_numpy(), ranges)
                 yield from self._scattered(tag, keys, Route.JOIN, table)
             remembered = group_of(found.sketches.column("node").to_numpy())
             yield from self._scattered("sketches", remembered, Route.REWRITE, found.sketches)
             if not group.known:
-                heartbeat.add(group.reference.rows)
-        heartbeat.flush()
+                self._heartbeat.add(group.reference.rows, "signed")
+        self._heartbeat.flush()
 
     def edges(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
         """From a range of buckets to star edges: those to compare by group, the others to be joined, and classes."""
@@ -120,7 +140,7 @@ class Steps:
             buckets, checks, nodes = (table.column(name).to_numpy() for name in ("bucket", "check", "node"))
             # The second hash tells documents apart that share the first by chance.
             equal = star_edges(buckets ^ (checks * np.uint64(0x9E3779B97F4A7C15)), nodes.astype(np.uint64), nodes, 1)
-            yield from self._joined(equal)
+            yield from self._joined(equal, Route.JOIN)
             yield from self._classes(equal)
         if "bands" in found:
             table = found["bands"]
@@ -130,7 +150,7 @@ class Steps:
             if verified:
                 yield from self._scattered("edges", group_of(near.column("low").to_numpy()), Route.COMPARE, near)
             else:
-                yield from self._joined(near)
+                yield from self._joined(near, Route.JOIN)
 
     def first_ends(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
         """From edges by the group of their first ends to the same with what they are compared by, by the other."""
@@ -148,18 +168,23 @@ class Steps:
         group, rest = groups_apart(references)
         if group is None or not rest or self.job.stop_requested():
             return
+        side = Side(group, self.parameters, self.estimating)
         for reference in rest:
+            if self.job.stop_requested():
+                return
             block = gather([reference])["halves"]
-            reached = block.filter(pa.array(reaching(block, group, self.parameters, estimating=self.estimating)))
+            self._heartbeat.add(block.num_rows, "pairs compared")
+            reached = block.filter(pa.array(side.reached(block)))
             ends = (reached.column(name).to_numpy() for name in ("here", "there"))
-            yield from self._joined(distinct_edges(*ends))
+            yield from self._joined(distinct_edges(*ends), None)
+        self._heartbeat.flush()
 
     def joined(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
         """From all edges to the labels of their nodes, by group; on one machine."""
         del key
         labels = labels_of(gather(references)["edges"])
         groups_of_nodes = group_of(labels.column("node").to_numpy())
-        yield from self._scattered("labels", groups_of_nodes, Route.DESCRIBE, labels)
+        yield from self._scattered("labels", groups_of_nodes, None, labels)
 
     def described(self, key: int, references: Iterable[bytes]) -> Iterator[Reference]:
         """From the labels and classes of a group to what deciding needs, by range of labels."""
@@ -195,16 +220,24 @@ class Steps:
         keepers, nodes = (found["keepers"].column(name).to_numpy() for name in ("keeper", "node"))
         yield from self._halves(group, keepers, nodes, "asked")
 
+    def _dropped(self, group: Group, screened: Screened) -> Iterator[Reference]:
+        """Yields the report on dropped documents, and references to them for tables of documents and of pairs."""
+        yield routed_to(0, Route.REPORT), screened.report
+        nodes = screened.nodes(group)
+        yield from self._scattered("screened", group_of(nodes.column("node").to_numpy()), Route.REWRITE, nodes)
+        ids = screened.doc_ids
+        yield from self._scattered("dropped", np.zeros(ids.num_rows, np.int64), Route.DROP, ids)
+
     def _halves(self, group: Group, here: Ints, there: Ints, tag: str) -> Iterator[Reference]:
         scatter = Scatter(self.job, tag)
         order = np.argsort(group_of(there), kind="stable")  # then nothing has to be sorted with its shingles
         here, there = here[order], there[order]
-        for block in halves(group, here, there, self.parameters, estimating=self.estimating):
+        for block in Side(group, self.parameters, self.estimating).halves(here, there):
             yield from scatter.write(group_of(block.column("there").to_numpy()), block)
         yield from scatter.close()
 
-    def _joined(self, edges: pa.Table) -> Iterator[Reference]:
-        yield from self._scattered("edges", np.zeros(edges.num_rows, np.int64), Route.JOIN, edges)
+    def _joined(self, edges: pa.Table, route: Route | None) -> Iterator[Reference]:
+        yield from self._scattered("edges", np.zeros(edges.num_rows, np.int64), route, edges)
 
     def _classes(self, equal: pa.Table) -> Iterator[Reference]:
         """Star edges of equal documents name each class by its first node."""
@@ -213,7 +246,7 @@ class Steps:
             table = pa.table([nodes, equal.column("low")], names=["node", "label"])
             yield from self._scattered("classes", group_of(nodes), Route.DESCRIBE, table)
 
-    def _scattered(self, tag: str, keys: Ints, route: Route, table: pa.Table) -> Iterator[Reference]:
+    def _scattered(self, tag: str, keys: Ints, route: Route | None, table: pa.Table) -> Iterator[Reference]:
         scatter = Scatter(self.job, tag)
-        yield from scatter.write(routed(keys, route), table)
+        yield from scatter.write(keys if route is None else routed(keys, route), table)
         yield from scatter.close()

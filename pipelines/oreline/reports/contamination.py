@@ -77,13 +77,14 @@ def overlaps(output: str, manifests: Mapping[str, Manifest]) -> list[Overlap]:
             if kind == "contaminated":
                 name, table, fate = rest.rsplit("/", 2)
                 found[name].rows[table, fate] += number
-    seen: set[tuple[str, str, str]] = set()
+    rows: Counter[tuple[str, str, str]] = Counter()
     for _, match in _matches(output, manifests):
+        # A short row has one label with its title and without, and perhaps fewer equal rows with it.
         key = (match.benchmark, match.role, match.test_row)
-        if key not in seen:
-            seen.add(key)
-            own = found[match.benchmark]
-            own.found[match.role] = min(own.texts.get(match.role, 0), own.found[match.role] + match.equal_rows)
+        rows[key] = max(rows[key], match.equal_rows)
+    for (benchmark, role, _), number in rows.items():
+        own = found[benchmark]
+        own.found[role] = min(own.texts.get(role, 0), own.found[role] + number)
     return list(found.values())
 
 

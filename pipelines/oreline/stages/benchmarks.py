@@ -1,15 +1,18 @@
-"""What dedup and filter share: the index of the benchmarks as a side input, and what was dropped for them."""
+"""What dedup and filter share: the index of the benchmarks as a side input; and what dedup drops for them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 
-from oreline.decontamination.stage import built_index
-from oreline.job import Job
-from oreline.minhash.finishing import DROPPED
+from oreline.decontamination.stage import built_index, screen_of
+from oreline.errors import StageFailed
+from oreline.job import Job, StageWriter
+from oreline.minhash.screened import joined_ids
+from oreline.minhash.steps import Route, Steps, routed_to
 from oreline.records import Content
-from oreline.shuffle import Reference, Scatter, gather
+from oreline.shuffle import Reference, gather
+from oreline.stages.routing import Keyed
 
 
 @dataclass(frozen=True)
@@ -41,39 +44,44 @@ class Benchmarks(beam.PTransform):
 
 
 @dataclass(frozen=True)
+class SignScreened:
+    """Dedup's first step where there are benchmarks: what is dropped for one is dropped before duplicates are."""
+
+    steps: Steps
+
+    def sign(self, keyed: Keyed, benchmarks: Iterable[bytes]) -> Iterator[Reference]:
+        """From a group to what `Steps.signed` yields; a method by name, as it has a side input."""
+        try:
+            screen = screen_of(self.steps.job, benchmarks)
+        except StageFailed as error:
+            report = StageWriter(self.steps.job).close(failure="benchmark", message=str(error))
+            yield routed_to(0, Route.REPORT), report.encode()
+            return
+        yield from self.steps.signed(*keyed, screen.documents if screen else None)
+
+
+@dataclass(frozen=True)
 class JoinDropped:
-    """From references to the ids of dropped documents to a few references to all of them."""
+    """From references to the ids of dropped documents to few references to all of them."""
 
     job: Job
 
-    def __call__(self, keyed: tuple[int, Iterable[bytes]]) -> Iterator[bytes]:
-        """Yields the references; without it every reader would open a file for each group of documents."""
-        scatter = Scatter(self.job, "dropped")
-        ids = gather(keyed[1])["dropped"]
-        for _, reference in (*scatter.write([0] * ids.num_rows, ids), *scatter.close()):
+    def __call__(self, keyed: Keyed) -> Iterator[bytes]:
+        """Yields the references."""
+        for _, reference in joined_ids(self.job, gather(keyed[1])["dropped"]):
             yield reference
-
-
-def dropped(reference: Reference) -> Iterator[Reference]:
-    """Yields a reference to ids of dropped documents, or nothing for a report."""
-    if reference[0] == DROPPED:
-        yield reference
 
 
 @dataclass(eq=False)
 class DroppedDocuments(beam.PTransform):
-    """From what comes of documents to references to the ids of all that were dropped for a benchmark."""
+    """From references to ids of dropped documents, under one key, to few references to all of them."""
 
     job: Job
 
     def __post_init__(self) -> None:
         super().__init__()
 
-    def expand(self, rewritten: "beam.PCollection[Reference]") -> "beam.PCollection[bytes]":
+    def expand(self, dropped: "beam.PCollection[Reference]") -> "beam.PCollection[bytes]":
         """Wires the joining."""
-        return (
-            rewritten
-            | "References" >> beam.FlatMap(dropped).with_output_types(tuple[int, bytes])
-            | "Group" >> beam.GroupByKey()
-            | "Join" >> beam.FlatMap(JoinDropped(self.job)).with_output_types(bytes)
-        )
+        joining = beam.FlatMap(JoinDropped(self.job)).with_output_types(bytes)
+        return dropped | "Group" >> beam.GroupByKey() | "Join" >> joining

@@ -53,7 +53,7 @@ class Changes:
 
 @dataclass(eq=False)
 class Components(beam.PTransform):
-    """From references to edges, under any key, to references to the labels of their nodes, routed to their groups."""
+    """From references to edges, under any key, to references to the labels of their nodes, by group."""
 
     steps: Steps
     distributed: bool

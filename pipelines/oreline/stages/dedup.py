@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from oreline.decontamination.stage import contents_of, screen_of
-from oreline.errors import StageFailed
-from oreline.job import Job, StageWriter
-from oreline.minhash.finishing import REPORT, Finishing
+from oreline.decontamination.stage import contents_of
+from oreline.job import Job
+from oreline.minhash.finishing import Finishing
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.steps import Route, Steps
 from oreline.shuffle import Reference
-from oreline.stages.benchmarks import Benchmarks, DroppedDocuments
+from oreline.stages.benchmarks import Benchmarks, DroppedDocuments, SignScreened
 from oreline.stages.components import Components
 from oreline.stages.routing import Along, Keyed, Step, without_key
+from oreline.stages.threads import Threaded, threads_of
 from oreline.stages.wiring import RowGroups, decode_row_group
 
 
@@ -38,29 +38,17 @@ class Finish:
 
     finishing: Finishing
 
-    def documents(self, keyed: Keyed, benchmarks: Iterable[bytes]) -> Iterator[Reference]:
-        """Yields the report on a group of documents, and references to those dropped for a benchmark."""
-        try:
-            screen = screen_of(self.finishing.job, benchmarks)
-        except StageFailed as error:
-            report = StageWriter(self.finishing.job).close(failure="benchmark", message=str(error))
-            yield REPORT, report.encode()
-            return
-        yield from self.finishing.documents(keyed[1], screen.documents if screen else None)
+    def documents(self, keyed: Keyed) -> Iterator[bytes]:
+        """Yields the report on a group of documents."""
+        yield from self.finishing.documents(keyed[1])
 
-    def move(self, reference: bytes, moves: Iterable[bytes]) -> Iterator[Reference]:
+    def move(self, reference: bytes, moves: Iterable[Reference]) -> Iterator[Reference]:
         """From a row group of pairs to references to them by query; a method by name, as it has a side input."""
-        yield from self.finishing.moved(decode_row_group(reference), moves)
+        yield from self.finishing.moved(decode_row_group(reference), (each for _, each in moves))
 
     def pairs(self, keyed: Keyed, dropped: Iterable[bytes]) -> bytes:
         """Returns the report on all pairs of some queries."""
         return self.finishing.pairs(keyed[1], dropped)
-
-
-def reports(reference: Reference) -> Iterator[bytes]:
-    """Yields a report, or nothing for any other reference."""
-    if reference[0] == REPORT:
-        yield reference[1]
 
 
 @dataclass(eq=False)
@@ -82,29 +70,39 @@ class Dedup(beam.PTransform):
             | "ListGroups" >> beam.FlatMap(Listing(Steps(self.job, parameters))).with_output_types(tuple[int, bytes])
         )
         steps = Steps(self.job, parameters)
-        signed = self._step("Sign", steps.signed, groups)
+        screening = bool(self.job.recipe.decontaminate.against)
+        signed = self._signed(root, groups, steps) if screening else self._step("Sign", steps.signed, groups)
         decided, asked = self._decided(groups, signed, steps)
-        index = beam.pvalue.AsIter(root | "Benchmarks" >> Benchmarks(self.job, contents_of(self.job)))
-        rewritten = self._grouped(
+        documents = self._grouped(
             "Documents",
             groups,
             self._along("Remembered", signed, Route.REWRITE),
             self._along("Rewritten", decided, Route.REWRITE),
             asked,
-        ) | "RewriteDocuments" >> beam.FlatMap(finish.documents, index).with_output_types(tuple[int, bytes])
-        documents = rewritten | "Documents" >> beam.FlatMap(reports).with_output_types(bytes)
-        dropped = beam.pvalue.AsIter(rewritten | "Dropped" >> DroppedDocuments(self.job))
-        moves = self._along("Moves", decided, Route.MOVE) | "WithoutKey" >> beam.Map(without_key).with_output_types(
-            bytes
-        )
-        pairs = (
+        ) | "RewriteDocuments" >> beam.ParDo(Threaded(finish.documents, threads_of(self.job))).with_output_types(bytes)
+        moved = self._along("Moves", decided, Route.MOVE)
+        grouped = (
             root
             | "Pairs" >> RowGroups(self.job, ("pairs",))
-            | "MovePairs" >> beam.FlatMap(finish.move, beam.pvalue.AsIter(moves)).with_output_types(tuple[int, bytes])
+            | "MovePairs" >> beam.FlatMap(finish.move, beam.pvalue.AsIter(moved)).with_output_types(tuple[int, bytes])
             | "GroupPairs" >> beam.GroupByKey()
-            | "CollapsePairs" >> beam.Map(finish.pairs, dropped).with_output_types(bytes)
         )
-        return (documents, pairs) | "Reports" >> beam.Flatten()
+        if not screening:
+            pairs = grouped | "CollapsePairs" >> beam.Map(finish.pairs, ()).with_output_types(bytes)
+            return (documents, pairs) | "Reports" >> beam.Flatten()
+        dropped = self._along("DroppedIds", signed, Route.DROP) | "Dropped" >> DroppedDocuments(self.job)
+        pairs = grouped | "CollapsePairs" >> beam.Map(finish.pairs, beam.pvalue.AsIter(dropped)).with_output_types(
+            bytes
+        )
+        return (documents, pairs, self._plain("Screened", signed, Route.REPORT)) | "Reports" >> beam.Flatten()
+
+    def _signed(
+        self, root: beam.Pipeline, groups: "beam.PCollection[Reference]", steps: Steps
+    ) -> "beam.PCollection[Reference]":
+        """From groups to their buckets, but for what is dropped for a benchmark."""
+        index = beam.pvalue.AsIter(root | "Benchmarks" >> Benchmarks(self.job, contents_of(self.job)))
+        signing = beam.ParDo(Threaded(SignScreened(steps).sign, threads_of(self.job)), index)
+        return self._grouped("Sign", groups) | "Sign" >> signing.with_output_types(tuple[int, bytes])
 
     def _decided(
         self, groups: "beam.PCollection[Reference]", signed: "beam.PCollection[Reference]", steps: Steps
@@ -115,7 +113,7 @@ class Dedup(beam.PTransform):
         if steps.parameters.verify != "none":
             halves = self._step("CompareFirst", steps.first_ends, groups, self._along("Near", edges, Route.COMPARE))
             reached = self._step("CompareSecond", steps.second_ends, groups, halves)
-            joining.append(self._along("Reached", reached, Route.JOIN))
+            joining.append(reached)
         distributed = self.job.recipe.dedup.components == "distributed"
         labels = joining | "Edges" >> beam.Flatten() | "Components" >> Components(steps, distributed)
         described = self._step(
@@ -123,7 +121,7 @@ class Dedup(beam.PTransform):
             steps.described,
             groups,
             self._along("Classes", edges, Route.DESCRIBE),
-            self._along("Labels", labels, Route.DESCRIBE),
+            labels,
         )
         decided = self._step("Decide", steps.decided, described)
         return decided, self._step("AskKeepers", steps.keepers, groups, self._along("Asked", decided, Route.COMPARE))
@@ -134,11 +132,18 @@ class Dedup(beam.PTransform):
         work: Callable[[int, Iterable[bytes]], Iterator[Reference]],
         *inputs: "beam.PCollection[Reference]",
     ) -> "beam.PCollection[Reference]":
-        return self._grouped(name, *inputs) | name >> beam.FlatMap(Step(work)).with_output_types(tuple[int, bytes])
+        step = beam.ParDo(Threaded(Step(work), threads_of(self.job))).with_output_types(tuple[int, bytes])
+        return self._grouped(name, *inputs) | name >> step
 
     @staticmethod
     def _grouped(name: str, *inputs: "beam.PCollection[Reference]") -> "beam.PCollection[Keyed]":
         return inputs | f"{name}Inputs" >> beam.Flatten() | f"{name}Group" >> beam.GroupByKey()
+
+    @classmethod
+    def _plain(cls, name: str, references: "beam.PCollection[Reference]", route: Route) -> "beam.PCollection[bytes]":
+        """The references of one route, without keys."""
+        taken = cls._along(name, references, route)
+        return taken | f"{name}Alone" >> beam.Map(without_key).with_output_types(bytes)
 
     @staticmethod
     def _along(name: str, references: "beam.PCollection[Reference]", route: Route) -> "beam.PCollection[Reference]":
