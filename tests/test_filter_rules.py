@@ -81,9 +81,8 @@ def test_ordinary_repetition_passes(text: str) -> None:
 
 
 def test_declared_languages_are_compared_by_their_first_part() -> None:
-    assert reason("why do sharks swim", shown(lang="de"), lang="en") == "other_language"
-    assert reason("why do sharks swim", shown(lang="en-US"), lang="en_GB") is None
-    assert reason("why do sharks swim", shown(lang=None), lang="en") is None
+    assert reason("why do sharks keep moving", shown(lang="en-US"), lang="en_GB") is None
+    assert reason("why do sharks keep moving", shown(lang="de-AT")) == "other_language"
 
 
 def test_a_query_in_another_script_is_found() -> None:

@@ -32,9 +32,20 @@ def test_rules_read_the_documents_of_the_lineage(tmp_path: Path) -> None:
     queries = [query("a", copied), query("b", copied + " too", shown=("two",)), query("c", "любимая еда акул")]
     run_filter(recipe_for(tmp_path), queries, [pair("a", "one"), pair("b", "two"), pair("c", "one")])
     rejects = {each.row_id: each for each in rows_of(tmp_path, "filter", "rejects", Reject)}
-    assert {key: each.reason for key, each in rejects.items()} == {"d/a": "verbatim_copy", "d/c": "other_language"}
+    reasons = {"d/a": "verbatim_copy", "d/b": "other_language", "d/c": "other_language"}
+    assert {key: each.reason for key, each in rejects.items()} == reasons
+    assert rejects["d/b"].detail.startswith("the query is en (probability ")
+    assert rejects["d/b"].detail.endswith("but d/two is de")
     assert rejects["d/a"].detail == "all 9 words stand in this order in d/one"
     assert "100% of the query's letters are CYRILLIC" in rejects["d/c"].detail
+
+
+def test_a_query_from_no_document_is_compared_with_those_written_along_with_it(tmp_path: Path) -> None:
+    copied = "Sharks never stop swimming because water has to flow"
+    queries = [query("a", copied, shown=()), query("b", "why do sharks never stop swimming", shown=())]
+    manifest = run_filter(recipe_for(tmp_path), queries, [pair("a", "one"), pair("b", "one")])
+    assert manifest.drops == {"verbatim_copy": 1}
+    assert [each.query_id for each in rows_of(tmp_path, "filter", "queries", Query)] == ["d/b"]
 
 
 def test_rules_find_the_same_however_few_documents_fit_into_memory(
@@ -50,7 +61,7 @@ def test_rules_find_the_same_however_few_documents_fit_into_memory(
     one = run_filter(recipe_for(tmp_path / "one"), queries, documents=long)
     monkeypatch.setattr(steps, "_SHOWN_TOKENS", 1)
     other = run_filter(recipe_for(tmp_path / "other"), queries, documents=long)
-    assert one.drops == {"verbatim_copy": 1}
+    assert one.drops == {"verbatim_copy": 1, "other_language": 1}
     assert digests(one) == digests(other)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from oreline.filters import rates
 from oreline.filters.judged import JudgedQuery
 from oreline.job import StageWriter
-from oreline.records import Reject
+from oreline.records import Query, Reject
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,31 @@ def keep(writer: StageWriter, queries: Sequence[JudgedQuery]) -> None:
     writer.rows("queries", [judged.query for judged in queries])
     writer.rows("pairs", [pair for judged in queries for pair in judged.pairs])
     writer.kept(judged.query.query_id for judged in queries)
+    for judged in queries:
+        rates.count(writer, judged.query, rates.KEPT)
+
+
+def merge(writer: StageWriter, query: Query, keeper: str) -> None:
+    """Tells that a query went into another, its pairs with it."""
+    writer.merged(query.query_id, keeper)
+    rates.count(writer, query, rates.MERGED)
 
 
 def drop(writer: StageWriter, judged: JudgedQuery, reason: str, detail: str, by: str | None) -> None:
     """Tells that a query is dropped; its pairs go with it and are counted, as they are no units."""
     query = judged.query
     writer.dropped(query.query_id, Reject(query.query_id, "queries", reason, detail, by, query.query))
+    rates.count(writer, query, reason)
     if judged.pairs:
         writer.count("dropped_pairs", len(judged.pairs))
+
+
+def pass_over(writer: StageWriter, judged: JudgedQuery) -> None:
+    """Tells that a query was not sampled, by a rule that can be recomputed; its pairs go with it."""
+    writer.counted_over([judged.query.query_id])
+    rates.count(writer, judged.query, rates.PASSED_OVER)
+    if judged.pairs:
+        writer.count("passed_over_pairs", len(judged.pairs))
 
 
 def withdraw(

@@ -1,22 +1,24 @@
 """The rater: an LLM's answer to "would somebody type this?", one call per query."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from oreline import files, prompting
-from oreline.filters.books import drop, keep
-from oreline.filters.judged import JudgedQuery, join, split
+from oreline import prompting
+from oreline.filters.books import drop
+from oreline.filters.judged import JudgedQuery
+from oreline.filters.questions import AnswersOf, Unanswered, answer_of, request_about
+from oreline.filters.rates import source_of
 from oreline.job import Job, StageWriter
 from oreline.judging.answers import RATER_INPUTS, RaterAnswer
 from oreline.judging.instructions import instruction_of
-from oreline.llm.requests import Answered, Request, request_for
-from oreline.prompting import Unusable
-from oreline.recipe.settings import Rater, Recipe
+from oreline.llm.requests import Answered, Request
+from oreline.prompting.prompt import Prompt
+from oreline.recipe.settings import Llm, Rater, Recipe
 from oreline.records import Query, Rating
+from oreline.scripts import one_line
+
+HISTOGRAM = "ratings"
+"""The fact with the numbers of rated queries, kept or not, by dataset, writer and grade."""
 
 
 def active_rater(recipe: Recipe) -> Rater | None:
@@ -24,102 +26,59 @@ def active_rater(recipe: Recipe) -> Rater | None:
     return recipe.filter.rater if recipe.llm_of("filter") is not None else None
 
 
-def park(job: Job, queries: Sequence[JudgedQuery]) -> bytes:
-    """Writes queries with their pairs into scratch files and returns the block that `RaterTask` takes."""
-    paths = [job.scratch(name) + ".parquet" for name in ("unrated-queries", "unrated-pairs")]
-    _write(paths, queries)
-    return json.dumps(paths).encode()
-
-
-def rated(block: bytes) -> list[JudgedQuery]:
-    """Returns the queries of a block that a `RaterTask` with `parks` left."""
-    return _parked(_rated(block))
-
-
 @dataclass(frozen=True)
-class RaterTask:
-    """Rates the queries of a block and writes those that stay, with their pairs; with `parks` to be read by `rated`."""
+class RaterQuestion:
+    """Would somebody type this? Asked about written queries, with `human` about all.
 
-    parks: bool = False
+    Queries with a class are not rated: they are texts to be classified, and nothing that one types.
+    """
 
-    def render(self, job: Job, block: bytes) -> Iterator[Request]:
-        """Yields a request per query that is rated: the written ones, with `rater.human` all."""
-        rater, llm = active_rater(job.recipe), job.recipe.llm_of("filter")
-        if rater is None or llm is None:
-            raise ValueError("the rater was started without a model or settings; this is a bug in oreline")
-        prompt = prompting.load(rater.prompt, RaterAnswer, RATER_INPUTS)
-        for judged in _parked(block):
-            query = judged.query
-            if _is_rated(query, rater):
-                inputs = {"instruction": instruction_of(query), "query": query.query}
-                rendered, query_id = prompt.render(inputs), query.query_id
-                yield request_for(llm, rendered, assigned_by=query_id, unit_ids=[query_id], context=query_id)
+    settings: Rater
+    name: str = "rater"
 
-    def usable(self, request: Request, text: str) -> bool:  # noqa: ARG002 - part of the protocol
-        """Says whether the answer holds a grade from 0 to 3."""
-        return not isinstance(prompting.parse(RaterAnswer, text), Unusable)
+    def prompt(self, recipe: Recipe) -> Prompt:
+        """Reads the prompt."""
+        source = prompting.source_of(recipe.prompts, self.settings.prompt)
+        return prompting.load(source, RaterAnswer, RATER_INPUTS)
 
-    def finish(self, job: Job, block: bytes, answers: Sequence[Answered], writer: StageWriter) -> None:
-        """Writes the queries with their ratings; drops those below `keep_from` and those without a usable answer."""
-        rater = active_rater(job.recipe)
-        by_query = {answered.request.unit_ids[0]: answered for answered in answers}
+    def requests(self, job: Job, llm: Llm, queries: Sequence[JudgedQuery]) -> Iterator[Request]:
+        """Yields a request per query that is rated."""
+        prompt = self.prompt(job.recipe)
+        for query in (judged.query for judged in queries):
+            if query.group is None and (self.settings.human or query.origin != "human"):
+                yield rating_request(prompt, llm, query)
+
+    def settle(self, queries: Sequence[JudgedQuery], answers: AnswersOf, writer: StageWriter) -> list[JudgedQuery]:
+        """Gives queries their ratings; drops those below `keep_from` and those without a usable answer."""
         kept = []
-        for judged in _parked(block):
-            answered = by_query.get(judged.query.query_id)
-            rating = None if answered is None else verdict(answered)
-            if isinstance(rating, Unrated):
+        for judged in queries:
+            answered = answers.get((judged.query.query_id,))
+            if answered is None:
+                kept.append(judged)
+                continue
+            rating = rating_of(answered)
+            if isinstance(rating, Unanswered):
                 drop(writer, judged, rating.reason, rating.detail, rating.by)
-            elif rating is not None and rater is not None and rating.grade < rater.keep_from:
-                detail = f"graded {rating.grade}, filter.rater.keep_from is {rater.keep_from}: {rating.reason or '-'}"
+                continue
+            writer.tally(HISTOGRAM, judged.query.dataset, source_of(judged.query), str(rating.grade))
+            if rating.grade < self.settings.keep_from:
+                least = f"filter.rater.keep_from is {self.settings.keep_from}"
+                detail = f"graded {rating.grade}, {least}: {rating.reason or '-'}"
                 drop(writer, judged, "low_rate", detail, rating.request_key)
             else:
                 kept.append(replace(judged, query=replace(judged.query, rating=rating)))
-        if self.parks:
-            _write(json.loads(_rated(block)), kept)
-        else:
-            keep(writer, kept)
+        return kept
 
 
-@dataclass(frozen=True)
-class Unrated:
-    """Why an answer gives no rating: a reject reason, a sentence, and the request."""
-
-    reason: str
-    detail: str
-    by: str
+def rating_request(prompt: Prompt, llm: Llm, query: Query) -> Request:
+    """Returns the rater's request about a query."""
+    inputs = {"instruction": instruction_of(query), "query": query.query}
+    return request_about(prompt, llm, "rater", [query.query_id], inputs)
 
 
-def verdict(answered: Answered) -> Rating | Unrated:
+def rating_of(answered: Answered) -> Rating | Unanswered:
     """Returns the rating that an answer holds, or why it holds none."""
-    key = answered.request.key
-    if answered.reject is not None:
-        return Unrated(answered.reject, answered.detail or answered.reject, key)
-    parsed = prompting.parse(RaterAnswer, answered.text)
-    if isinstance(parsed, Unusable):
-        return Unrated(parsed.reason, parsed.detail, key)
-    return Rating(parsed.grade, parsed.reason or None, answered.request.model, key)
-
-
-def _is_rated(query: Query, rater: Rater) -> bool:
-    return rater.human or query.origin != "human"
-
-
-def _parked(block: bytes) -> list[JudgedQuery]:
-    queries, pairs = (_read(path) for path in json.loads(block))
-    return join(queries, pairs)
-
-
-def _rated(block: bytes) -> bytes:
-    """Returns the block of what stays of a block: the same wherever and however often the block is finished."""
-    return json.dumps([f"{path}.rated" for path in json.loads(block)]).encode()
-
-
-def _write(paths: Sequence[str], queries: Sequence[JudgedQuery]) -> None:
-    for path, table in zip(paths, split(queries), strict=True):
-        with files.open_write(path) as file:
-            pq.write_table(table, file)
-
-
-def _read(path: str) -> pa.Table:
-    with files.open_read(path) as file:
-        return pq.read_table(file)
+    answer = answer_of(RaterAnswer, answered)
+    if isinstance(answer, Unanswered):
+        return answer
+    return Rating(answer.grade, one_line(answer.reason) or None, answered.request.model, answered.request.key)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from oreline.filters.languages import code_of, detected, foreign
 from oreline.filters.words import count_words, is_unspaced, script_shares, words
 from oreline.normalise import normalise_text
 from oreline.recipe.settings import Filter
 from oreline.records import Content, Query
+from oreline.writing.catalog import WRITERS
 
 COPIED_WORDS = 8
 """Words from which a query that stands in its document is a copy."""
@@ -36,6 +38,11 @@ class Shown:
     def normal(self) -> str:
         """Title and text in the normal form of texts."""
         return normalise_text(f"{self.title or ''}\n{self.text}", "text")
+
+    @cached_property
+    def language(self) -> str | None:
+        """The language that it is declared to be in, or surely is in; None if neither is known."""
+        return code_of(self.lang) if self.lang else detected(f"{self.title or ''}\n{self.text}")
 
     @cached_property
     def scripts(self) -> dict[str, float]:
@@ -99,22 +106,54 @@ def repeated(query: Query, _: Sequence[Shown], __: Filter) -> Finding | None:
     return None
 
 
-def other_language(query: Query, shown: Sequence[Shown], _: Filter) -> Finding | None:
-    """Finds queries in another language than each document shown, by declared codes, or in another script.
+def other_language(query: Query, shown: Sequence[Shown], settings: Filter) -> Finding | None:
+    """Finds queries in another language than their writer was to write: the query's own `lang`, else the documents'.
 
-    Scripts differ if the main script of either makes up less than a tenth of the other's letters. Code says nothing
-    about language, and translation is a task of its own: both are exempt.
+    By language identification, and where no `lang` says that query and documents are to differ, by script: scripts
+    differ if the main script of either makes up less than a tenth of the other's letters. One document in the query's
+    language or script is enough. Code says nothing about language, and translation is a task of its own: both are
+    exempt. What an extractive writer cuts out is in its document's language, so that only scripts are compared.
     """
-    if query.task_type == "bitext":
+    if settings.language == "none":
         return None
-    found = [_language_finding(query, document) for document in shown if document.content == "text"]
-    return found[0] if found and all(found) else None
+    documents = [document for document in shown if document.content == "text"]
+    if settings.language == "detect" and query.origin == "synthetic":
+        found = _foreign(query, documents)
+        if found is not None:
+            return found
+    if query.task_type == "bitext" or _crosses(query, documents):
+        return None
+    findings = [_script_finding(query, document) for document in documents]
+    return findings[0] if findings and all(findings) else None
 
 
-def _language_finding(query: Query, document: Shown) -> Finding | None:
-    if query.lang and document.lang and _primary(query.lang) != _primary(document.lang):
-        detail = f"the query is declared {query.lang}, {document.doc_id} is declared {document.lang}"
-        return Finding("other_language", detail, "language")
+def _foreign(query: Query, documents: Sequence[Shown]) -> Finding | None:
+    """Finds a query that is surely in none of the languages that it may be in."""
+    if query.lang:
+        expected = {code_of(query.lang): "the query is to be"}
+    elif query.task_type == "bitext":
+        return None
+    else:
+        languages = [(document.language, document.doc_id) for document in documents]
+        if not all(language for language, _ in languages):
+            return None
+        expected = {str(language): f"{doc_id} is" for language, doc_id in languages}
+    found = {each: foreign(query.query, each) for each in expected}
+    if not found or not all(found.values()):
+        return None
+    first = next(iter(expected))
+    language, probability = found[first] or (first, 0.0)
+    detail = f"the query is {language} (probability {probability:.2f}), but {expected[first]} {first}"
+    return Finding("other_language", detail, "language")
+
+
+def _crosses(query: Query, documents: Sequence[Shown]) -> bool:
+    """Says whether the query's `lang` is its writer's choice: no document declares it."""
+    declared = {code_of(document.lang) for document in documents if document.lang}
+    return bool(query.lang) and code_of(query.lang or "") not in declared
+
+
+def _script_finding(query: Query, document: Shown) -> Finding | None:
     own = script_shares(query.query)
     theirs = document.scripts
     if not own or not theirs or sum(sign.isalpha() for sign in query.query) < _FEWEST_QUERY_LETTERS:
@@ -129,14 +168,10 @@ def _language_finding(query: Query, document: Shown) -> Finding | None:
     return Finding("other_language", detail, "language")
 
 
-def _primary(lang: str) -> str:
-    return lang.replace("_", "-").split("-")[0].casefold()
-
-
 def verbatim_copy(query: Query, shown: Sequence[Shown], _: Filter) -> Finding | None:
-    """Finds a model's queries of 8 words or more that stand in a document shown; extractive writers copy by design."""
+    """Finds queries of 8 words or more that stand in a document shown, unless their writer copies by intent."""
     number = count_words(query.query)
-    if query.origin != "synthetic" or number < COPIED_WORDS:
+    if _may_copy(query) or number < COPIED_WORDS:
         return None
     normal = normalise_text(query.query, "text")
     wanted, edge = (normal, "") if is_unspaced(normal) else (f" {normal} ", " ")
@@ -144,6 +179,11 @@ def verbatim_copy(query: Query, shown: Sequence[Shown], _: Filter) -> Finding | 
         if wanted in f"{edge}{document.normal}{edge}":
             return Finding("verbatim_copy", f"all {number} words stand in this order in {document.doc_id}", "verbatim")
     return None
+
+
+def _may_copy(query: Query) -> bool:
+    writer = WRITERS.get(query.lineage.writer) if query.lineage is not None else None
+    return query.origin != "synthetic" if writer is None else writer.copies
 
 
 RULES: tuple[Rule, ...] = (too_few_words, too_many_words, repeated, other_language, verbatim_copy)

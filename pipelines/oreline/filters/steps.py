@@ -10,12 +10,12 @@ from typing import Literal, cast
 
 import pyarrow as pa
 
-from oreline.filters.books import drop, keep
+from oreline.filters.books import drop, keep, merge
 from oreline.filters.decided import DECISIONS, query_ranges
 from oreline.filters.equal import merge_equal
 from oreline.filters.judged import JudgedQuery, Thinned, join, split
 from oreline.filters.pairs import collapse
-from oreline.filters.rater import park, rated
+from oreline.filters.parked import park, read_parked, settled_block
 from oreline.filters.rules import Shown, find
 from oreline.filters.thinners import Thinner
 from oreline.heartbeat import Heartbeat
@@ -32,8 +32,8 @@ Screening = Callable[[Sequence[Query], StageWriter], Mapping[str, Reject]]
 REPORT = -1
 BLOCK = -2
 
-Then = Literal["go_on", "rate", "keep"]
-"""Where a step's queries go: to the next step, to the rater, or into the table."""
+Then = Literal["go_on", "ask", "keep"]
+"""Where a step's queries go: to the next step, to the model, or into the table."""
 
 _QUERIES_OF_A_BLOCK = 10_000
 _SHOWN_COLUMNS = ("doc_id", "title", "text", "lang", "content")
@@ -82,8 +82,9 @@ class Steps:
             return
         arrived = _gathered(references)
         merging = merge_equal(arrived)
+        by_id = {judged.query.query_id: judged.query for judged in arrived}
         for query_id, keeper in merging.merged:
-            writer.merged(query_id, keeper)
+            merge(writer, by_id[query_id], keeper)
         for judged, other in merging.leaked:
             query, evaluation = judged.query, other.query
             detail = f"{query.split} query, equal to {evaluation.query_id} of split {evaluation.split}"
@@ -122,7 +123,7 @@ class Steps:
     def hand_on(self, block: bytes, ended: Iterable[bytes]) -> Iterator[Reference]:
         """Yields references to the rated queries of a block, unless a report says that the rater ended early."""
         if not any(True for _ in ended):
-            yield from self._scattered(rated(block), _own_key)
+            yield from self._scattered(read_parked(settled_block(block)), _own_key)
 
     def _within_memory(self, queries: Sequence[JudgedQuery]) -> Iterator[list[JudgedQuery]]:
         """Yields the queries in runs whose documents can be held at once: uncut ones may be long."""
@@ -142,7 +143,7 @@ class Steps:
             yield some
 
     def _documents(self, queries: Sequence[JudgedQuery]) -> dict[str, Shown]:
-        """Returns the documents that the writers of these queries were shown, as far as rules will ask for them."""
+        """Returns the documents that these queries were written from or with, as far as rules will ask for them."""
         wanted = self._wanted(queries)
         if not wanted:
             return {}
@@ -187,7 +188,9 @@ def _uncontaminated(queries: Sequence[JudgedQuery], screening: Screening, writer
 
 
 def _shown_ids(judged: JudgedQuery) -> Sequence[str]:
-    return judged.query.lineage.doc_ids if judged.query.lineage is not None else ()
+    """Returns the documents that a query was written from; of one written from none, those written along with it."""
+    lineage = judged.query.lineage
+    return () if lineage is None else lineage.doc_ids or judged.positives
 
 
 def _gathered(references: Iterable[bytes]) -> list[JudgedQuery]:
@@ -196,7 +199,8 @@ def _gathered(references: Iterable[bytes]) -> list[JudgedQuery]:
 
 
 def _judged(tables: Mapping[str, pa.Table]) -> list[JudgedQuery]:
-    found = join(tables["queries"], tables.get("pairs", table_schema("pairs").empty_table()))
+    queries, pairs = (tables.get(name, table_schema(name).empty_table()) for name in ("queries", "pairs"))
+    found = join(queries, pairs)
     return [replace(judged, pairs=tuple(collapse(judged.pairs))) for judged in found]
 
 

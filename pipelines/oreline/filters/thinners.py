@@ -7,8 +7,11 @@ import pyarrow as pa
 
 from oreline.filters.caps import PairCaps, caps_of
 from oreline.filters.duplicates import PairDuplicates, QueryDuplicates
+from oreline.filters.gates import LogprobGates, RatingGates
 from oreline.filters.judged import JudgedQuery, Thinned
+from oreline.filters.logprobs import Logprobs, has_logprobs
 from oreline.filters.rater import active_rater
+from oreline.filters.tasks import UniformTasks
 from oreline.job import Job, StageWriter
 from oreline.recipe.settings import Recipe
 from oreline.shuffle import Reference
@@ -43,6 +46,10 @@ def thinners(job: Job) -> dict[str, Thinner | None]:
     settings = job.recipe.filter
     found: dict[str, Thinner | None] = {}
     moves = False
+    if has_logprobs(job.recipe):
+        found["Logprobs"] = Logprobs(job)
+        if settings.gates.logprob is not None:
+            found["LogprobGates"] = LogprobGates(job, settings.gates.logprob)
     if settings.duplicates == "drop":
         found["Queries"] = QueryDuplicates(job)
         moves = settings.near_queries.positives != "same"
@@ -52,6 +59,27 @@ def thinners(job: Job) -> dict[str, Thinner | None]:
     if caps_of(job.recipe) is not None and not caps_after_rating(job.recipe):
         found["Caps"] = PairCaps(job)
         moves = False
+    if settings.uniform_tasks is not None and not _asks(job.recipe):
+        found["Tasks"] = UniformTasks(job, settings.uniform_tasks.least)
+        moves = False
     if not found or moves:
         found["Rest"] = None
     return found
+
+
+def rated_thinners(job: Job) -> dict[str, Thinner]:
+    """Returns the thinners that wait for the rater, by name, in order."""
+    settings = job.recipe.filter
+    found: dict[str, Thinner] = {}
+    if settings.gates.rating is not None and active_rater(job.recipe) is not None:
+        found["RatingGates"] = RatingGates(job, settings.gates.rating)
+    if caps_after_rating(job.recipe):
+        found["RatedCaps"] = PairCaps(job)
+    if settings.uniform_tasks is not None and _asks(job.recipe):
+        found["Tasks"] = UniformTasks(job, settings.uniform_tasks.least)
+    return found
+
+
+def _asks(recipe: Recipe) -> bool:
+    """Says whether queries still go to a model, some of which may drop out."""
+    return recipe.filter.asks and recipe.llm_of("filter") is not None

@@ -1,4 +1,4 @@
-"""filter: drops noisy and repeated queries; free rules first, then duplicates and caps, then the LLM rater."""
+"""filter: drops noisy and repeated queries; free rules first, then gates, duplicates and caps, then a model."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ import apache_beam as beam
 
 from oreline.decontamination.stage import screen_of
 from oreline.errors import StageFailed
-from oreline.filters.caps import PairCaps
-from oreline.filters.rater import RaterTask, active_rater
+from oreline.filters.asking import Asking, questions_of
 from oreline.filters.steps import BLOCK, REPORT, Steps, Then, ended_early
-from oreline.filters.thinners import caps_after_rating, thinners
+from oreline.filters.thinners import rated_thinners, thinners
 from oreline.job import Job, StageWriter
 from oreline.recipe.settings import Llm
 from oreline.shuffle import Reference
@@ -69,7 +68,7 @@ class Filter(beam.PTransform):
         super().__init__()
 
     def expand(self, root: beam.Pipeline) -> "beam.PCollection[bytes]":
-        """Wires the stage; without a rater it ends with the last thinner."""
+        """Wires the stage; where no model is asked it ends with the last thinner."""
         steps = Steps(self.job)
         index = beam.pvalue.AsIter(root | "Benchmarks" >> Benchmarks(self.job, ["text"]))
         screened = (
@@ -84,27 +83,27 @@ class Filter(beam.PTransform):
             | "MergeEqual" >> beam.FlatMap(MergeEqual(steps)).with_output_types(tuple[int, bytes])
         )
         llm = self.job.recipe.llm_of("filter")
-        rates = active_rater(self.job.recipe) is not None and llm is not None
+        asks = bool(questions_of(self.job.recipe)) and llm is not None
         all_steps = {"Screened": screened, "Merged": merged}
         chosen = thinners(self.job)
         thinned = merged
         for number, (name, thinner) in enumerate(chosen.items(), start=1):
-            then: Then = "go_on" if number < len(chosen) else "rate" if rates else "keep"
+            then: Then = "go_on" if number < len(chosen) else "ask" if asks else "keep"
             thinned = thinned | f"Thin{name}" >> Thin(ThinOut(steps, thinner, then))
             all_steps[name] = thinned
         reports = [
             each | f"Reports{name}" >> beam.FlatMap(Only(REPORT)).with_output_types(bytes)
             for name, each in all_steps.items()
         ]
-        if rates and llm is not None:
+        if asks and llm is not None:
             blocks = thinned | "Blocks" >> beam.FlatMap(Only(BLOCK)).with_output_types(bytes)
-            reports.append(blocks | "Rate" >> Rate(steps, llm))
+            reports.append(blocks | "AskAndSettle" >> AskAndSettle(steps, llm))
         return reports | "Reports" >> beam.Flatten()
 
 
 @dataclass(eq=False)
-class Rate(beam.PTransform):
-    """From blocks of queries to encoded reports: asks the rater, and applies caps that choose by rating."""
+class AskAndSettle(beam.PTransform):
+    """From blocks of queries to encoded reports: asks the model, and applies what waits for its ratings."""
 
     steps: Steps
     llm: Llm
@@ -113,20 +112,20 @@ class Rate(beam.PTransform):
         super().__init__()
 
     def expand(self, blocks: "beam.PCollection[bytes]") -> "beam.PCollection[bytes]":
-        """Wires the asking; the caps wait for all its reports."""
+        """Wires the asking; the thinners wait for all its reports."""
         from oreline.stages.asking import Ask
 
         job = self.steps.job
-        capped = caps_after_rating(job.recipe)
-        asked = blocks | "Ask" >> Ask(job, self.llm, RaterTask(parks=capped))
-        if not capped:
+        chosen = rated_thinners(job)
+        asked = blocks | "Ask" >> Ask(job, self.llm, Asking(parks=bool(chosen)))
+        if not chosen:
             return asked
         ended = asked | "EndedEarly" >> beam.FlatMap(ended_early).with_output_types(bytes)
         handed_on = beam.FlatMap(self.steps.hand_on, beam.pvalue.AsIter(ended))
-        thinned = (
-            blocks
-            | "HandOn" >> handed_on.with_output_types(tuple[int, bytes])
-            | "ThinRated" >> Thin(ThinOut(self.steps, PairCaps(job), "keep"))
-        )
-        told = thinned | "ReportsRated" >> beam.FlatMap(Only(REPORT)).with_output_types(bytes)
-        return (asked, told) | "ReportsRate" >> beam.Flatten()
+        thinned = blocks | "HandOn" >> handed_on.with_output_types(tuple[int, bytes])
+        reports = [asked]
+        for number, (name, thinner) in enumerate(chosen.items(), start=1):
+            then: Then = "go_on" if number < len(chosen) else "keep"
+            thinned = thinned | f"Thin{name}" >> Thin(ThinOut(self.steps, thinner, then))
+            reports.append(thinned | f"Reports{name}" >> beam.FlatMap(Only(REPORT)).with_output_types(bytes))
+        return reports | "ReportsRated" >> beam.Flatten()

@@ -18,7 +18,34 @@ class Rater(Settings):
     human: bool = False
     """Whether human queries are rated too."""
     llm: Llm | None = None
-    """A model for the rater alone."""
+    """A model for this stage alone: for the rater, and for safety and quality where they are asked beside it."""
+
+
+class Safety(Settings):
+    """The LLM that flags queries no training set should hold: adult, hateful, dangerous, about private people."""
+
+    prompt: str = "filter/safety"
+    """The prompt."""
+    action: Literal["drop", "flag"] = "drop"
+    """drop: a flagged query is dropped; flag: it stays, and says in its column `unsafe` what was found."""
+    human: bool = False
+    """Whether human queries are asked about too."""
+
+
+class Quality(Settings):
+    """The LLM that checks human-annotated pairs of split train: wrong positives and wrong negatives become partial.
+
+    A query without another positive goes with a wrong one. One call per pair.
+    """
+
+    prompt: str = "filter/quality"
+    """The prompt."""
+    positives_from: Annotated[int, Field(ge=1, le=3)] | None = 2
+    """Least grade, 1 to 3, of a positive that stays one; null: positives are not asked about."""
+    negatives_below: Annotated[int, Field(ge=1, le=3)] | None = None
+    """Grade from which a given negative is none; null: negatives are not asked about."""
+    datasets: list[str] | None = None
+    """Datasets whose pairs are checked; default: all."""
 
 
 class Nearness(Settings):
@@ -70,6 +97,48 @@ class Caps(Settings):
     """Which stay of those with one origin: drawn by the recipe's seed, or the best rated first and then drawn."""
 
 
+class LogprobGate(Settings):
+    """Written queries go that their own writer found unlikely, by the mean log-probability of their tokens (InPars).
+
+    It needs `llm.logprobs` for synthesize. Queries of which the journal holds no log-probabilities pass.
+    """
+
+    at_least: Annotated[float, Field(le=0.0)] | None = None
+    """Least mean log-probability, natural logarithm; null: none."""
+    below: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Share of the lowest queries of a source (dataset, writer and model) that go, at most; equal ones go or stay
+    together; null: none goes."""
+
+
+class RatingGate(Settings):
+    """Rated queries go whose grade is lowest among those of their source: dataset and writer."""
+
+    below: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """Share of a source's rated queries that go, at most; queries of equal grade go or stay together."""
+    human: bool = False
+    """Whether human queries may go too."""
+
+
+class FilterGates(Settings):
+    """What a query must pass within its source; none by default."""
+
+    logprob: LogprobGate | None = None
+    """By the log-probability of its tokens when it was written, before any model is asked."""
+    rating: RatingGate | None = None
+    """By the rater's grade, beside `rater.keep_from`."""
+
+
+class UniformTasks(Settings):
+    """Written queries of split train are sampled until every kind of task is as frequent (Gecko, §4).
+
+    It is the last step, so that what other steps drop does not tilt the balance; which queries stay is drawn by a hash
+    of their ids. To have more of a kind, write more: retrieval/fret suggests all kinds alike.
+    """
+
+    least: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    """Share of the queries below which a kind is too rare to be the measure of the others; it stays whole."""
+
+
 class Filter(Settings):
     """Noisy and repeated queries."""
 
@@ -77,6 +146,10 @@ class Filter(Settings):
     """Whether the stage runs."""
     rules: Literal["default", "none"] = "default"
     """The free rules: words, language, repeated characters, verbatim copy. Human queries are exempt."""
+    language: Literal["detect", "scripts", "none"] = "detect"
+    """How a written query is found to be in another language than its writer was to write, that of the query's `lang`
+    or else of its documents. detect: by language identification where it is sure, and by scripts; scripts: by scripts
+    alone."""
     min_words: CountOrZero = 2
     """Fewest words of a written query; 4 characters count as a word in scripts without spaces."""
     max_words: Count = 120
@@ -91,3 +164,16 @@ class Filter(Settings):
     """The most pairs per document and per text; none by default."""
     rater: Rater | None = Rater()
     """The rater; skipped without an LLM; null switches it off."""
+    safety: Safety | None = None
+    """Whether queries are asked about for safety; null: they are not."""
+    quality: Quality | None = None
+    """Whether human-annotated pairs are checked; null: they are not."""
+    gates: FilterGates = FilterGates()
+    """Shares of each source's worst queries that go; none by default."""
+    uniform_tasks: UniformTasks | None = None
+    """Whether kinds of tasks are made equally frequent; null: they are not."""
+
+    @property
+    def asks(self) -> bool:
+        """Says whether the stage has anything to ask a model."""
+        return self.rater is not None or self.safety is not None or self.quality is not None
