@@ -1,6 +1,7 @@
 """Fixtures.
 
 gemini_server    a local server that speaks the Gemini Developer API, its key in the environment
+unhurried_disk   for all tests: nothing waits for the disk, as no test cuts the power
 """
 
 import os
@@ -23,3 +24,10 @@ def gemini_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
         monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
         monkeypatch.setenv("GEMINI_API_KEY", server.key)
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried_disk() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield

@@ -17,7 +17,7 @@ from typing import cast
 
 from gemini_writer import Schema
 from google_accounts import TokenEndpoint
-from local_server import Call, LocalServer, logprob, pieces, tokens
+from local_server import Call, LocalServer, logprob, pieces, tokens, variants
 from oreline.ids import Json
 from server_faults import GARBAGE, Errors, Fault, FaultKind, HttpError, spoiled
 
@@ -26,7 +26,7 @@ __all__ = ["Fault", "FaultKind", "GeminiServer", "HttpError", "tokens"]
 _CONFIG_KEYS = frozenset(
     {
         "responseMimeType", "responseJsonSchema", "responseSchema", "maxOutputTokens", "temperature", "candidateCount",
-        "topP", "seed", "thinkingConfig", "responseLogprobs",
+        "topP", "seed", "thinkingConfig", "responseLogprobs", "logprobs",
     }
 )  # fmt: skip
 _BODY_KEYS = frozenset({"contents", "systemInstruction", "generationConfig", "safetySettings"})
@@ -150,19 +150,32 @@ class GeminiServer(LocalServer):
             body["promptFeedback"] = {"blockReason": "PROHIBITED_CONTENT"}
         elif kind != "no_candidates":
             body["candidates"] = [
-                _candidate(FINISH.get(kind, "STOP"), text, logged=bool(config.get("responseLogprobs")))
+                _candidate(
+                    FINISH.get(kind, "STOP"),
+                    text,
+                    logged=bool(config.get("responseLogprobs")),
+                    most=cast("int", config.get("logprobs", 0)),
+                )
             ]
         return json.dumps(body).encode()
 
 
-def _candidate(finish: str, text: str, *, logged: bool) -> dict[str, Json]:
+def _candidate(finish: str, text: str, *, logged: bool, most: int = 0) -> dict[str, Json]:
     candidate: dict[str, Json] = {"finishReason": finish, "index": 0}
     if text:
         candidate["content"] = {"role": "model", "parts": [{"text": text}]}
     if logged:
         chosen: list[Json] = [{"token": each, "logProbability": logprob(each)} for each in pieces(text)]
-        candidate["logprobsResult"] = {"chosenCandidates": chosen}
+        result: dict[str, Json] = {"chosenCandidates": chosen}
+        if most:
+            result["topCandidates"] = [{"candidates": _likely(each, most)} for each in pieces(text)]
+        candidate["logprobsResult"] = result
     return candidate
+
+
+def _likely(piece: str, most: int) -> list[Json]:
+    found = sorted(variants(piece), key=lambda each: (-logprob(each), each))[:most]
+    return [{"token": each, "logProbability": logprob(each)} for each in found]
 
 
 def _counted_text(raw: bytes) -> str:

@@ -1,10 +1,13 @@
 """What tests share: writing a stage's tables as if it had run, running one stage, and reading what came out."""
 
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import apache_beam as beam
 import pytest
 
 from oreline.commit import Pending, read_outcome, sweep
@@ -36,6 +39,16 @@ def finish(recipe: Recipe, stage: str, tables: Mapping[str, Sequence[object]]) -
     manifest = Manifest(stage, 1, "test", {}, grouped, Books(Tally(), Tally()), {}, {}, "2026-01-01T00:00:00Z")
     write_manifest(recipe.output, manifest)
     return manifest
+
+
+@contextmanager
+def unrun_pipeline() -> Iterator[beam.Pipeline]:
+    """A pipeline whose graph is looked at: Beam deletes its temporary folder only when it is run."""
+    pipeline = beam.Pipeline()
+    try:
+        yield pipeline
+    finally:
+        shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
 
 
 def run_stage(

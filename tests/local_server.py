@@ -204,3 +204,15 @@ def pieces(text: str) -> list[str]:
 def logprob(piece: str) -> float:
     """A token's log-probability at a local server: a function of its text that anyone can recompute."""
     return -(int(hashlib.sha256(piece.encode()).hexdigest()[:4], 16) + 1) / 65536
+
+
+def variants(piece: str) -> list[str]:
+    """The tokens that might stand where one does that holds a grade: itself with each of the grades 0 to 3."""
+    place = next((place for place, sign in enumerate(piece) if sign in "0123"), None)
+    return [piece] if place is None else [f"{piece[:place]}{grade}{piece[place + 1 :]}" for grade in "0123"]
+
+
+def likely(piece: str, most: int) -> list[Json]:
+    """The likeliest tokens where one stands, best first, as OpenAI's `top_logprobs` has them."""
+    found = sorted(variants(piece), key=lambda each: (-logprob(each), each))[:most]
+    return [{"token": each, "logprob": logprob(each), "bytes": None} for each in found]

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from gemini_writer import Schema
-from local_server import Call, LocalServer, logprob, pieces, tokens
+from local_server import Call, LocalServer, likely, logprob, pieces, tokens
 from oreline.ids import Json
 from server_faults import GARBAGE, Errors, Fault, HttpError, spoiled
 
 _CHAT_KEYS = frozenset(
     {
         "model", "messages", "response_format", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed",
-        "reasoning_effort", "logprobs", "thinking_token_budget", "chat_template_kwargs",
+        "reasoning_effort", "logprobs", "top_logprobs", "thinking_token_budget", "chat_template_kwargs",
     }
 )  # fmt: skip
 _EFFORTS = ("none", "minimal", "low", "medium", "high")
@@ -115,8 +115,10 @@ class OpenAiServer(LocalServer):
         }
         choice: dict[str, Json] = {"index": 0, "message": message, "finish_reason": FINISH.get(kind, "stop")}
         if body.get("logprobs"):
+            most = cast("int", body.get("top_logprobs", 0))
             logged: list[Json] = [
-                {"token": each, "logprob": logprob(each), "bytes": None, "top_logprobs": []} for each in pieces(text)
+                {"token": each, "logprob": logprob(each), "bytes": None, "top_logprobs": likely(each, most)}
+                for each in pieces(text)
             ]
             choice["logprobs"] = {"content": logged, "refusal": None}
         return json.dumps(

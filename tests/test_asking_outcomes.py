@@ -57,6 +57,15 @@ def test_a_request_that_fails_becomes_a_reject_and_the_others_go_on(
     assert gemini_server.calls[prompt] == calls
 
 
+def test_many_requests_in_a_row_that_are_not_taken_stop_nobody(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    gemini_server.fault("bad_request", "rivers")
+    lines = [f"Document {number} tells of rivers." for number in range(24)]
+    report = Asking(tmp_path, gemini_server.url, ["\n".join([*lines, "Mountains."])], {"concurrency": 1}).run()
+    assert (report.stopped, report.failure) == (None, None)
+    assert report.counts["answer_rejects"] == len(lines)
+    assert report.counts["answers"] == 1
+
+
 @pytest.mark.parametrize("fault", ["blocked_prompt", "recitation", "max_tokens", "malformed", "empty"])
 def test_a_rerun_asks_nothing_about_answers_that_are_final(
     asking: Asking, gemini_server: GeminiServer, fault: FaultKind

@@ -6,7 +6,6 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from google.genai.types import GenerateContentResponse
 
 from local_server import Call, logprob, pieces, tokens
 from oreline import prompting
@@ -15,6 +14,7 @@ from oreline.ids import Json
 from oreline.llm.opening import access_told, problems
 from oreline.llm.providers import CallFailed
 from oreline.llm.providers.gemini_messages import reply_of
+from oreline.llm.providers.gemini_response import Response
 from oreline.recipe.settings import Llm
 from providers_house import PROMPT, Words, counted, failure, replies, reply, request_of
 from server_faults import HttpError
@@ -284,12 +284,12 @@ def test_a_deadline_is_never_shorter_than_the_api_takes(
     ],
 )
 def test_only_what_the_model_will_not_say_is_final(reason: str, status: str) -> None:
-    response = GenerateContentResponse.model_validate({"candidates": [{"finishReason": reason}]})
+    response = Response.model_validate({"candidates": [{"finishReason": reason}]})
     assert (reply_of(response).status, reply_of(response).reason) == (status, reason)
 
 
 def test_a_disabled_account_stops_as_a_wrong_key_does_and_is_no_answer() -> None:
-    response = GenerateContentResponse.model_validate({"candidates": [{"finishReason": "PUP_LIMITED_DISABLED"}]})
+    response = Response.model_validate({"candidates": [{"finishReason": "PUP_LIMITED_DISABLED"}]})
     with pytest.raises(CallFailed, match="PUP_LIMITED_DISABLED") as raised:
         reply_of(response)
     assert raised.value.kind == "key"

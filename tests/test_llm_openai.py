@@ -300,6 +300,18 @@ def test_an_answer_is_kept_whatever_its_usage_leaves_out(
     assert (found.text, found.output_tokens, found.thinking_tokens) == ("{}", *counted_as)
 
 
+@pytest.mark.parametrize("reason", ["error", "abort"])
+def test_an_answer_that_the_server_broke_off_is_none_and_may_be_asked_for_again(
+    server: OpenAiServer, reason: str
+) -> None:
+    choice: dict[str, Json] = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": "{"}}
+    choice["error"] = {"code": 502, "message": "the backend went away"}
+    server.fault("body", text=canonical_json({"choices": [choice], "usage": {"prompt_tokens": 3}}).decode())
+    found = failure(model(server))
+    assert found.kind == "transient"
+    assert f"broke the answer off (finish_reason {reason}): the backend went away" in found.message
+
+
 @dataclass
 class Without(OpenAiServer):
     """A server that knows no model, in Ollama's words."""

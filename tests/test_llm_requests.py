@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -12,8 +11,10 @@ from pydantic import BaseModel
 from gemini_writer import Writer
 from oreline import prompting
 from oreline.errors import CallError
+from oreline.ids import Json, canonical_json, sha256_json
 from oreline.llm.attempts import Ask, Settled, weigh
 from oreline.llm.providers.gemini_messages import reply_of
+from oreline.llm.providers.gemini_response import Response
 from oreline.llm.providers.google_errors import failure_kind, retry_delay
 from oreline.llm.requests import Answer, AnswerStatus, Request, request_for
 from oreline.prompting import Rendered
@@ -50,6 +51,29 @@ def test_the_key_names_a_lane_and_is_stable() -> None:
 )
 def test_everything_that_changes_the_answer_changes_the_key(other: Callable[[], Request]) -> None:
     assert other().key != made().key
+
+
+TEXTS = st.text(st.characters(), max_size=8)
+
+
+@given(
+    TEXTS, st.none() | TEXTS, st.none() | TEXTS, st.integers(0, 9), st.dictionaries(st.text(max_size=8), st.integers())
+)
+def test_the_key_is_that_of_the_canonical_json_of_all_ingredients(
+    prompt: str, system: str | None, scored: str | None, draw: int, schema: dict[str, int]
+) -> None:
+    answer_schema: Json = {**schema}
+    rendered = Rendered("test/words", 1, system, prompt, answer_schema, {"temperature": 0.5})
+    request = request_for(LLM, rendered, assigned_by="a", unit_ids=["a"], draw=draw, scored=scored)
+    stated: Json = {"temperature": 0.5, "max_output_tokens": LLM.max_output_tokens}
+    ingredients: dict[str, Json] = {
+        "provider": "gemini", "model": "m", "settings": stated, "answer_schema": answer_schema, "system": system,
+        "prompt": prompt, "draw": draw,
+    }  # fmt: skip
+    assert request.key == sha256_json(ingredients if scored is None else {**ingredients, "scored": scored})
+    assert (request.answer_schema, request.settings) == tuple(
+        canonical_json(each).decode() for each in (answer_schema, stated)
+    )
 
 
 def test_what_does_not_change_the_answer_does_not_change_the_key() -> None:
@@ -124,7 +148,7 @@ def test_the_delay_that_a_429_asks_for_is_read() -> None:
 
 
 def test_thoughts_are_no_part_of_the_text_but_of_the_bill() -> None:
-    response = types.GenerateContentResponse.model_validate(
+    response = Response.model_validate(
         {
             "candidates": [
                 {"finishReason": "STOP", "content": {"parts": [{"text": "hm", "thought": True}, {"text": "{}"}]}}

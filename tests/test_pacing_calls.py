@@ -12,6 +12,7 @@ from oreline.llm.estimates import TokenEstimate
 from oreline.llm.minutes import MinuteLimit
 from oreline.llm.pacing import Pace
 from oreline.llm.providers import CallFailed, Reply
+from oreline.llm.recent import Recent
 from oreline.llm.requests import Request
 from oreline.llm.retrying import Retry
 from oreline.llm.window import Window
@@ -207,6 +208,19 @@ def test_what_waits_is_let_go_when_the_pace_is_closed() -> None:
     replies = run(close_early())
     assert replies[0] is not None
     assert replies[1:] == [None] * 4
+
+
+def test_calls_of_before_count_against_both_limits_until_their_minute_is_over() -> None:
+    async def first_and_rest(pace: Pace) -> list[float]:
+        loop = asyncio.get_running_loop()
+        pace.remember([Recent(50.0, 400), Recent(20.0, 400)], 1.0, loop.time())
+        provider = Provider(well)
+        calls = calls_of(provider, pace)
+        await asyncio.gather(*(calls.make(request(each)) for each in range(2)))
+        return provider.times
+
+    assert run(first_and_rest(Pace(Window(4), MinuteLimit(2)))) == pytest.approx([10.0, 40.0])
+    assert run(first_and_rest(Pace(Window(4), None, MinuteLimit(900)))) == pytest.approx([10.0, 10.0])
 
 
 def test_a_worker_has_its_share_of_everything() -> None:

@@ -57,6 +57,19 @@ def test_a_rate_is_that_of_the_last_half_minute() -> None:
     assert stream.getvalue().splitlines()[-1].startswith("judge: 9,400 of 10,000, 10/s, about 1 min 00 s left, ")
 
 
+def test_a_stage_of_whose_workers_nothing_is_heard_says_so_and_for_how_long(caplog: pytest.LogCaptureFixture) -> None:
+    stream, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream, "judge", None, clock)
+    for clock.now, done in ((10.0, 5), (100.0, 5), (304.0, 5), (310.0, 5), (380.0, 5), (385.0, 6)):
+        line.draw(Counter(units=done))
+    silent = [text.partition("; ")[2] for text in stream.getvalue().splitlines()]
+    told = "no worker was heard of for {}: Ctrl-C stops it, and the same command goes on from there"
+    assert silent == ["", "", "", told.format("5 min 00 s"), told.format("6 min 10 s"), ""]
+    assert [record.getMessage() for record in caplog.records] == [
+        "judge: no worker was heard of for 5 min 00 s; if they use no processor, they hang"
+    ]
+
+
 def test_a_disk_that_takes_no_progress_stops_no_stage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "_progress").write_text("a file where a folder should be")
     with caplog.at_level("WARNING"):

@@ -31,6 +31,7 @@ from secrets_house import forms, holding, leaks
 from server_faults import FaultKind
 
 from gemini_server import GeminiServer
+from house import unrun_pipeline
 
 MARKED = "AIza+marked/7f3a=c0de&9e1f"
 LINES = [f"Document {number} tells of rivers." for number in range(12)]
@@ -171,9 +172,9 @@ def test_a_graph_and_what_is_pickled_into_it_hold_no_secret(careless: tuple[Api,
     asking = faulty(tmp_path / "run", api, ["\n".join(LINES)])
     asking.run()
     provider = open_provider(asking.llm)
-    pipeline = beam.Pipeline()
-    _ = pipeline | beam.Create([b""]).with_output_types(bytes) | Ask(asking.job, asking.llm, asking.task)
-    graph = pipeline.to_runner_api().SerializeToString()
+    with unrun_pipeline() as pipeline:
+        _ = pipeline | beam.Create([b""]).with_output_types(bytes) | Ask(asking.job, asking.llm, asking.task)
+        graph = pipeline.to_runner_api().SerializeToString()
     assert holding(graph, ["class WordsTask", "gemini-3.5-flash-lite"]) == ["gemini"], "the search sees into it"
     pickled = pickle.dumps(FillLanes(asking.job, asking.llm, asking.task, Retry()))
     assert holding(graph + pickled, secrets_of(api, account)) == []

@@ -1,7 +1,17 @@
 """Rows to Arrow and back: nested rows, nulls and slices come back as they went in."""
 
+import dataclasses
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oreline.llm.requests import Answer, Answered, Request, TokenLogprob
+from oreline.llm.rows import AnsweredRow
 from oreline.records import Candidate, Hit, Lineage, PoolEntry, Query, Scored
-from oreline.tables.schema import from_arrow, to_arrow
+from oreline.tables.schema import from_arrow, row_schema, to_arrow
 
 LINEAGE = Lineage(writer="retrieval/fret", doc_ids=["d/1", "d/2"])
 
@@ -28,3 +38,30 @@ def test_lists_of_nested_rows_come_back_from_any_slice() -> None:
     for start in range(6):
         for stop in range(start, 7):
             assert from_arrow(Candidate, table.slice(start, stop - start)) == rows[start:stop]
+
+
+TEXTS = st.text(max_size=4)
+LOGPROBS = st.none() | st.lists(st.builds(TokenLogprob, TEXTS, st.floats(-9, 0)), max_size=3)
+ANSWERS = st.none() | st.builds(
+    Answer, TEXTS, st.integers(0, 3), st.just("ok"), TEXTS, reason=st.none() | TEXTS, logprobs=LOGPROBS
+)
+REQUESTS = st.builds(
+    Request, TEXTS, TEXTS, st.integers(0, 9), TEXTS, st.none() | TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 9),
+    st.lists(TEXTS, max_size=3), TEXTS,
+)  # fmt: skip
+ROWS = st.lists(
+    st.builds(AnsweredRow, TEXTS, st.integers(0, 9), st.builds(Answered, REQUESTS, ANSWERS, st.none() | TEXTS)),
+    max_size=5,
+)
+
+
+@given(ROWS)
+def test_nested_rows_make_the_table_that_dictionaries_make(rows: list[AnsweredRow]) -> None:
+    table = to_arrow(AnsweredRow, rows)
+    expected = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], row_schema(AnsweredRow))
+    assert table.equals(expected)
+    table.validate(full=True)
+    assert from_arrow(AnsweredRow, table) == rows
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    assert pq.read_table(file).equals(expected)

@@ -1,5 +1,6 @@
 """What the user sees while a stage runs: counts, rate and time left; a plain line every few seconds off a terminal."""
 
+import logging
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,11 @@ LINE_SECONDS = 5.0
 RATE_SECONDS = 30.0
 """A rate is that of the last so many seconds: answers from the journal come at once, and a provider's pace changes."""
 
+SILENT_SECONDS = 300.0
+"""After so long without a new count, it is said how long that is: a worker that hangs does not tell so itself."""
+
 _MILLION = 1_000_000
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,20 +100,24 @@ class ProgressLine:
     _drawn: float = field(init=False)
     _width: int = field(init=False, default=0)
     _passed: deque[tuple[float, int]] = field(init=False, default_factory=deque)
+    _counts: Counter[str] = field(init=False, default_factory=Counter)
+    _heard: float = field(init=False)
+    _warned: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self._begun = self._drawn = self.clock()
+        self._begun = self._drawn = self._heard = self.clock()
         self._passed.append((self._begun, 0))
 
     def draw(self, counts: Counter[str]) -> None:
         """Shows the counts; off a terminal at most every `LINE_SECONDS`."""
         now = self.clock()
         rate = self._rate(now, done_of(counts))
+        silence = self._silence(now, counts)
         in_place = self.stream.isatty()
         if not in_place and now - self._drawn < LINE_SECONDS:
             return
         self._drawn = now
-        text = progress_text(self.stage, counts, self.total, rate, self.purse)
+        text = progress_text(self.stage, counts, self.total, rate, self.purse) + silence
         if in_place:
             self.stream.write("\r" + text.ljust(self._width))
             self._width = len(text)
@@ -128,6 +137,18 @@ class ProgressLine:
     def seconds(self) -> float:
         """Time since the stage began, in seconds."""
         return self.clock() - self._begun
+
+    def _silence(self, now: float, counts: Counter[str]) -> str:
+        """Returns the end of the line that says for how long no worker was heard of, if that is long; logs it once."""
+        if counts != self._counts:
+            self._counts, self._heard, self._warned = counts.copy(), now, False
+        if now - self._heard < SILENT_SECONDS:
+            return ""
+        told = f"no worker was heard of for {duration(now - self._heard)}"
+        if not self._warned:
+            self._warned = True
+            _LOG.warning("%s: %s; if they use no processor, they hang", self.stage, told)
+        return f"; {told}: Ctrl-C stops it, and the same command goes on from there"
 
     def _rate(self, now: float, done: int) -> float:
         """Returns how much was done per second of late."""

@@ -1,8 +1,11 @@
 """Runs one stage's pipeline, here or on Dataflow: options, workers, a thread of its own."""
 
+import gc
 import os
+import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -40,10 +43,8 @@ class ParsedOnce(PipelineOptions):  # type: ignore[misc]  # Beam's options are n
 
 def beam_arguments(recipe: Recipe, stage: str, extra: Sequence[str] = ()) -> list[str]:
     """Returns the Beam options of a stage as on a command line: the recipe's, the stage's, then `extra`."""
-    workers = stage_workers(recipe, stage)
+    workers = 1 if BY_NAME[stage].threads else stage_workers(recipe, stage)
     local = [f"--direct_num_workers={workers}"] if recipe.beam.runner == "local" else []
-    if local and workers > 1 and BY_NAME[stage].threads:
-        local.append("--direct_running_mode=multi_threading")
     own = recipe.beam.stages.get(stage)
     return [*local, *recipe.beam.options, *(own.options if own else []), *extra]
 
@@ -52,7 +53,7 @@ def runner_of(recipe: Recipe, workers: Workers | None = None) -> PipelineRunner 
     """Returns the runner: FnApiRunner by name here, as `DirectRunner` would try to download a binary first.
 
     One worker runs in this process, as a second one would only cost its start; several, which are given, run in
-    processes of their own. Threads of this process are Beam's affair (`beam_arguments`).
+    processes of their own. Threads of this process are the stage's affair (`stages.threads`).
     """
     if recipe.beam.runner != "local":
         return "DataflowRunner"
@@ -72,10 +73,13 @@ def run_pipeline(job: Job, stage: Stage, pending: Pending, extra: Sequence[str] 
 
     def run(workers: Workers | None) -> str:
         pipeline = beam.Pipeline(runner=runner_of(job.recipe, workers), options=options)
+        # Beam deletes it after the run alone, and a run may be killed; it is for transforms in other languages.
+        shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
         reports = pipeline | stage.name.capitalize() >> transform(stage.name, job)
         _ = reports | "Commit" >> Commit(job, stage, pending)
-        result = pipeline.run()
-        return str(result.wait_until_finish() or PipelineState.DONE)
+        with old_objects_left_alone():
+            result = pipeline.run()
+            return str(result.wait_until_finish() or PipelineState.DONE)
 
     return in_processes(job.recipe, stage.name, run)
 
@@ -98,6 +102,16 @@ def in_processes(recipe: Recipe, stage: str, run: Callable[[Workers | None], str
     if running.error is not None:
         raise running.error
     return running.state or PipelineState.UNKNOWN
+
+
+@contextmanager
+def old_objects_left_alone() -> Iterator[None]:
+    """Keeps garbage collections off what is loaded already: Beam's modules alone are some 100 ms each time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @dataclass

@@ -6,6 +6,7 @@ grouped by key with a GroupByKey; `gather` then reads the rows of one key, from 
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -18,6 +19,9 @@ from oreline.job import Job
 from oreline.tables.reading import open_parquet
 
 FLUSH_BYTES = 64 * 2**20
+
+# A thread that writes often waits for the interpreter's lock as often.
+_WRITE_BYTES = 4 * 2**20
 
 Reference = tuple[int, bytes]
 """A key, and where some of its rows are: JSON [tag, path, row group]."""
@@ -67,14 +71,20 @@ class Scatter:
         compression = {name: "none" if name in hashes else "lz4" for name in rows.schema.names} if hashes else "lz4"
         with (
             files.open_write(path) as file,
+            pa.BufferedOutputStream(pa.PythonFile(file, mode="w"), _WRITE_BYTES) as sink,
             pq.ParquetWriter(
-                file, rows.schema, compression=compression, use_dictionary=False, write_statistics=False
+                sink, rows.schema, compression=compression, use_dictionary=False, write_statistics=False
             ) as writer,
         ):
             for start, end in zip(starts, ends, strict=True):
                 writer.write_table(rows.slice(start, end - start), row_group_size=int(end - start))
         for group, start in enumerate(starts):
             yield int(keys[start]), json.dumps([self._tag, path, group]).encode()
+
+
+def tag_of(reference: bytes) -> str:
+    """Returns what the rows behind a reference are."""
+    return str(json.loads(reference)[0])
 
 
 def gather(references: Iterable[bytes]) -> dict[str, pa.Table]:
@@ -85,6 +95,13 @@ def gather(references: Iterable[bytes]) -> dict[str, pa.Table]:
         by_file.setdefault((tag, path), []).append(group)
     found: dict[str, list[pa.Table]] = {}
     for (tag, path), groups in sorted(by_file.items()):
-        with open_parquet(path) as parquet:
+        with open_parquet(path, _footer(path)) as parquet:
             found.setdefault(tag, []).append(parquet.read_row_groups(sorted(groups)))
     return {tag: pa.concat_tables(tables) for tag, tables in found.items()}
+
+
+@lru_cache(maxsize=32)
+def _footer(path: str) -> pq.FileMetaData:
+    """Returns a file's footer, kept for the next key: with a row group per key it is long, and never changes."""
+    with open_parquet(path) as parquet:
+        return parquet.metadata

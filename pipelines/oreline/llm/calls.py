@@ -51,6 +51,10 @@ def answer_of(
     )
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass
 class Calls:
     """The calls of one process to one model. For one event loop.
@@ -68,8 +72,8 @@ class Calls:
     answered: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
 
-    async def make(self, request: Request) -> Timed | None:
-        """Returns the reply to a request; None if the pace was closed first.
+    async def make(self, request: Request, wanted: Callable[[], bool] = _always) -> Timed | None:
+        """Returns the reply to a request; None if the pace was closed first, or it is not `wanted` any more.
 
         Raises CallFailed if none came within the attempts and the time of `retry`. A 429 is not held against a request
         while others of the model are answered: it keeps its place and goes on trying.
@@ -77,15 +81,15 @@ class Calls:
         while True:
             before = self.answered
             try:
-                return await self._retried(request)
+                return await self._retried(request, wanted)
             except CallFailed as failure:
                 if failure.kind != "rate" or self.answered == before:
                     raise
 
-    async def _retried(self, request: Request) -> Timed | None:
+    async def _retried(self, request: Request, wanted: Callable[[], bool]) -> Timed | None:
         watch = _Watch()
         try:
-            return await self._once(request, watch)
+            return await self._once(request, watch, wanted)
         except CallFailed as failure:
             if not may_pass(failure):
                 raise
@@ -95,14 +99,17 @@ class Calls:
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise first
-                return await self._once(request, watch)
+                return await self._once(request, watch, wanted)
         return None
 
-    async def _once(self, request: Request, watch: "_Watch") -> Timed | None:
+    async def _once(self, request: Request, watch: "_Watch", wanted: Callable[[], bool]) -> Timed | None:
         expected = 0 if self.pace.tokens is None else self.estimate.of(request)
         waiting = watch.now()
         permit = await self.pace.enter(expected)
         if permit is None:
+            return None
+        if not wanted():
+            self.pace.leave(permit, "unrelated", 0)
             return None
         watch.held += watch.now() - waiting
         ending: Ending = "unrelated"

@@ -4,11 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 from oreline.errors import CallError
+from oreline.llm.accounts import Account
 from oreline.llm.attempts import Ask, Settled, Usable, weigh
-from oreline.llm.budget import Budget, Meter
 from oreline.llm.calls import Calls, Timed, answer_of
 from oreline.llm.estimates import TokenEstimate
 from oreline.llm.identity import provider_identity
@@ -16,17 +18,16 @@ from oreline.llm.journal import NOBODY, Attempts, Journal, LaneContents
 from oreline.llm.journaling import Journaling
 from oreline.llm.pacing import Pace
 from oreline.llm.providers import CallFailed, Provider
+from oreline.llm.recent import recent_calls
 from oreline.llm.requests import Answer, Request
 from oreline.llm.retrying import Retry
-from oreline.llm.spending import Spending
 from oreline.llm.stopping import Stop, budget_used, journal_unusable, out_of_reach, stop_for
+from oreline.llm.underway import Underway
 from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Llm
 
 MOST_FAILURES = 10
 """After so many requests in a row without any answer, a provider is taken to be out of reach."""
-
-_NOTHING = Spending()
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Outcome:
     error: BaseException | None = None
 
 
+class Asker(Protocol):
+    """Who submitted a request."""
+
+    @property
+    def wants(self) -> bool:
+        """Says whether the answer is still wanted; if not, it is not asked for any more."""
+        ...
+
+    def take(self, outcome: Outcome) -> None:
+        """Takes what became of the request, on the loop's thread."""
+        ...
+
+
 @dataclass
 class _Course:
     """One submitted request on its way."""
@@ -49,7 +63,7 @@ class _Course:
     request: Request
     usable: Usable
     attempts: dict[int, Answer]
-    done: Callable[[Outcome], None]
+    asker: Asker
     paid: list[Answer] = field(default_factory=list)
     dollars: float = 0.0
 
@@ -58,7 +72,7 @@ class Engine:
     """Sends requests to the models of a section, each at its own pace, within a budget that they share.
 
     Every answer is journaled as it arrives. Make it, `submit` from any thread, `flush`, and `close` it. What stops one
-    model stops all. `budget` is this process's; `retry` is each model's own unless it is given.
+    model stops all. `account` is this process's; `retry` is each model's own unless it is given.
     """
 
     def __init__(
@@ -68,20 +82,20 @@ class Engine:
         llm: Llm,
         *,
         open_provider: Callable[[Llm], Provider],
-        budget: Budget,
+        account: Account,
         retry: Retry | None = None,
         owner: str = NOBODY,
-        before: Spending = _NOTHING,
     ) -> None:
-        self._cache, self._stage, self._llm, self._before = cache, stage, llm, before
+        self._cache, self._stage, self._llm = cache, stage, llm
         self._members = llm.members()
         self._identities = [provider_identity(each) for each in self._members]
-        self._meter = Meter(budget)
-        self._meter.add(before.tokens, before.dollars, workers=llm.workers)
-        self._paces = [Pace.of(each) for each in self._members]
+        self.account = account
+        self._meter = account.meter
         self._stop: Stop | None = None
         self._stopping = asyncio.Event()
         self._loop = asyncio.new_event_loop()
+        self._paces = [self._pace(each) for each in self._members]
+        self._underway = Underway()
         self._tasks: set[asyncio.Task[Settled | None]] = set()
         self._for_room: list[asyncio.Future[None]] = []
         self._journal = Journal(cache, owner)
@@ -112,9 +126,22 @@ class Engine:
             self.stop(self._unusable(error))
             return None
 
-    def submit(self, request: Request, usable: Usable, attempts: Attempts, done: Callable[[Outcome], None]) -> None:
-        """Takes a request with its journaled attempts; `done` is called, on the loop's thread, with its outcome."""
-        course = _Course(request, usable, dict(attempts), done)
+    def settled(self, lane: int, seconds: float) -> bool:
+        """Says whether the journal holds all answers of a lane that were asked for; waits for them so long at most.
+
+        Requests that a broken bundle left on their way would be paid twice if its lane were read before.
+        """
+        if not self._underway.asked(lane):
+            return True
+        if not self._underway.wait(lane, seconds):
+            return False
+        self.flush()
+        return True
+
+    def submit(self, request: Request, usable: Usable, attempts: Attempts, asker: Asker) -> None:
+        """Takes a request with its journaled attempts; the asker is told its outcome."""
+        self._underway.begin(request.lane)
+        course = _Course(request, usable, dict(attempts), asker)
         self._loop.call_soon_threadsafe(self._begin, course)
 
     def stop(self, stop: Stop) -> None:
@@ -127,11 +154,20 @@ class Engine:
 
     def close(self) -> None:
         """Waits for what is in flight, journals it, closes the connections and ends the loop."""
-        asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._journaling.close()
+        try:
+            asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._journaling.close()
+
+    def _pace(self, member: Llm) -> Pace:
+        pace = Pace.of(member)
+        if pace.limited:
+            calls = recent_calls(self._cache, member, datetime.now(UTC))
+            pace.remember(calls, 1 / member.workers, self._loop.time())
+        return pace
 
     def _open(self, open_provider: Callable[[Llm], Provider], retry: Retry | None) -> list[Calls]:
         """Returns the calls to each model; none, and the engine is stopped, if one of them cannot be opened."""
@@ -155,7 +191,8 @@ class Engine:
         self._tasks.discard(task)
         error = task.exception()
         settled = task.result() if error is None else None
-        course.done(Outcome(settled, tuple(course.paid), course.dollars, error))
+        self._underway.end(course.request.lane)
+        course.asker.take(Outcome(settled, tuple(course.paid), course.dollars, error))
 
     async def _settle(self, course: _Course) -> Settled | None:
         while True:
@@ -174,10 +211,10 @@ class Engine:
         # A model may think for more tokens than it answers in; how many is known once it has.
         most_output = max(self._members[request.member].max_output_tokens, calls.estimate.largest_output)
         reservation = self._meter.reservation(request, most_output)
-        if not await self._reserve(reservation):
+        if not await self._reserve(reservation, course.asker):
             return None
         try:
-            timed = await calls.make(request)
+            timed = await calls.make(request, lambda: course.asker.wants)
             return None if timed is None else self._answered(course, ask, timed)
         except CallFailed as failure:
             return self._failed(failure, calls)
@@ -196,14 +233,14 @@ class Engine:
         self._journaling.keep(answer)
         return answer
 
-    async def _reserve(self, reservation: tuple[int, float]) -> bool:
+    async def _reserve(self, reservation: tuple[int, float], asker: Asker) -> bool:
         """Waits for room in the budget; returns False if a stop comes first, or there will be none."""
-        while self._stop is None:
+        while self._stop is None and asker.wants:
             if self._meter.fits(reservation):
                 self._meter.reserve(reservation)
                 return True
             if self._meter.idle:
-                self._halt(budget_used(self._meter, self._stage, self._before, self._llm.workers))
+                self._halt(budget_used(self.account, self._stage))
                 break
             room: asyncio.Future[None] = self._loop.create_future()
             self._for_room.append(room)
@@ -219,10 +256,12 @@ class Engine:
         """Says what a call without a reply means: a stop for all, or a reject for this request."""
         stop = stop_for(failure, calls.model)
         if stop is None and self._stop is None:
+            if failure.kind == "request":  # who refuses a request is within reach; it will be refused tomorrow too
+                calls.failures = 0
+                return Settled(None, "not_taken", failure.message)
             calls.failures += 1
             if calls.failures < MOST_FAILURES:
-                # A request that is not taken will not be taken tomorrow; one without an answer is asked again.
-                return Settled(None, "not_taken" if failure.kind == "request" else UNANSWERED, failure.message)
+                return Settled(None, UNANSWERED, failure.message)
             stop = out_of_reach(failure, calls.model, calls.failures)
         if stop is not None:
             self._halt(stop)
@@ -250,6 +289,8 @@ class Engine:
     async def _drain(self) -> None:
         self._halt(Stop("the engine was closed", stopped="interrupted"))
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._journaling.flush()
-        for calls in self._calls:
-            await calls.provider.close()
+        try:
+            await self._journaling.flush()
+        finally:
+            for calls in self._calls:
+                await calls.provider.close()

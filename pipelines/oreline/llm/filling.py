@@ -1,10 +1,11 @@
 """Filling the journal: the requests of some lanes go in, their answers come out. No Beam here."""
 
 import queue
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from oreline.heartbeat import Heartbeat
@@ -41,6 +42,7 @@ class Filling:
         self._most_pending = _AHEAD * engine.window
         self._pending = 0
         self._finished: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
+        self._given_up = threading.Event()
         self._scatter = AnsweredScatter(job)
         self._counts: Counter[str] = Counter()
         self._dollars = 0.0
@@ -53,6 +55,8 @@ class Filling:
         """Takes a lane's requests; yields references to answered rows, whichever are ready."""
         self._look()
         rows = read_requests(references)
+        while not self._engine.settled(lane, _LOOK_SECONDS):
+            self._look()
         contents = self._engine.open_lane(lane, {row.request.key for row in rows})
         if contents is None:  # the engine has stopped, for this or before, and its report says why
             self._unsent += len(rows)
@@ -72,6 +76,20 @@ class Filling:
         self._engine.flush()
         yield from self._scatter.close()
         self._heartbeat.flush()
+
+    def abandon(self) -> None:
+        """Gives up, if it has not finished: waits for what is in flight and journals it, and sends nothing more.
+
+        Whoever takes the same lanes again, here or on another machine, must find those answers.
+        """
+        self._given_up.set()
+        while self._pending:
+            try:
+                self._finished.get(timeout=_LOOK_SECONDS)
+                self._pending -= 1
+            except queue.Empty:
+                self._look()
+        self._engine.flush()
 
     def report(self) -> bytes:
         """Returns the encoded report, to be made after `finish`: what was sent and paid, and why it stopped, if so."""
@@ -97,7 +115,7 @@ class Filling:
             self._unsent += 1
             return
         self._pending += 1
-        self._engine.submit(request, self._task.usable, attempts, _Done(rows, self._finished))
+        self._engine.submit(request, self._task.usable, attempts, _Asker(rows, self._finished, self._given_up))
 
     def _take(self) -> Iterator[Reference]:
         """Waits for one outcome, a while at most, and emits it."""
@@ -145,13 +163,19 @@ class Filling:
             yield from self._scatter.write(AnsweredRow(row.block, row.place, answered))
 
 
-class _Done:
+@dataclass(frozen=True)
+class _Asker:
     """Hands an outcome from the event loop's thread to the filling's."""
 
-    def __init__(self, rows: list[RequestRow], finished: "queue.SimpleQueue[_Finished]") -> None:
-        self._rows = rows
-        self._finished = finished
+    rows: list[RequestRow]
+    finished: "queue.SimpleQueue[_Finished]"
+    given_up: threading.Event
 
-    def __call__(self, outcome: Outcome) -> None:
+    @property
+    def wants(self) -> bool:
+        """Says whether the filling goes on."""
+        return not self.given_up.is_set()
+
+    def take(self, outcome: Outcome) -> None:
         """Queues the outcome."""
-        self._finished.put((self._rows, outcome))
+        self.finished.put((self.rows, outcome))

@@ -51,6 +51,11 @@ class MinuteLimit:
         self._total += amount
         return taken
 
+    def remember(self, amount: float, time: float) -> None:
+        """Counts what was taken before, however much it is; to be called in the order of time, before any `take`."""
+        self._taken.append(Taken(time, amount))
+        self._total += amount
+
     def correct(self, taken: Taken, amount: float) -> None:
         """Replaces what was taken by what it turned out to be."""
         if taken.counts:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
 from oreline.llm.minutes import MinuteLimit, Taken
+from oreline.llm.recent import Recent
 from oreline.llm.window import Ending, Window
 from oreline.recipe.settings import Llm
 
@@ -44,6 +46,19 @@ class Pace:
             None if llm.requests_per_minute is None else MinuteLimit(llm.requests_per_minute * share),
             None if llm.tokens_per_minute is None else MinuteLimit(llm.tokens_per_minute * share),
         )
+
+    def remember(self, calls: Iterable[Recent], share: float, now: float) -> None:
+        """Counts this process's share of calls that were made before, the oldest first; `now` is the loop's time."""
+        for call in calls:
+            if self.requests is not None:
+                self.requests.remember(share, now - call.age)
+            if self.tokens is not None:
+                self.tokens.remember(share * call.tokens, now - call.age)
+
+    @property
+    def limited(self) -> bool:
+        """Says whether there is a limit per minute."""
+        return self.requests is not None or self.tokens is not None
 
     async def enter(self, tokens: int) -> Permit | None:
         """Waits until a call may begin that takes `tokens` at most; returns None if the pace was closed first."""

@@ -1,9 +1,11 @@
 """Requests to a model and what came of them. The key of a request is what the journal knows it by."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
-from oreline.ids import Json, canonical_json, sha256_json
+from oreline.ids import Json, canonical_json
 from oreline.llm.identity import provider_identity
 from oreline.llm.sharing import assigned
 from oreline.prompting.prompt import Rendered
@@ -23,7 +25,7 @@ class Request:
     `answer_schema` and `settings` are canonical JSON. `unit_ids` are the ids that the request is about; `context` is
     JSON that the task itself wants back with the answer. Neither enters the key: equal requests are sent once.
     `member` is the place of its model among those of the recipe's section, from 0. With a `scored` text nothing is
-    generated: the answer is that text with its tokens' log-probabilities.
+    generated: the answer is that text with its tokens' log-probabilities. `items` is how many things its answer lists.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Request:
     context: str
     member: int = 0
     scored: str | None = None
+    items: int = 1
 
     @property
     def lane(self) -> int:
@@ -47,11 +50,20 @@ class Request:
 
 
 @dataclass(frozen=True)
+class LikelyToken:
+    """A token that might have stood at a place, with its log-probability."""
+
+    token: str = column("The token's text.", required=True)
+    logprob: float = column("Natural logarithm of its probability.", required=True)
+
+
+@dataclass(frozen=True)
 class TokenLogprob:
     """A generated or scored token with its log-probability."""
 
     token: str = column("The token's text.", required=True)
     logprob: float = column("Natural logarithm of its probability.", required=True)
+    likely: list[LikelyToken] | None = column("The likeliest tokens there, where a request asked for them.")
 
 
 @dataclass(frozen=True)
@@ -109,26 +121,28 @@ def request_key(
     *,
     system: str | None,
     prompt: str,
-    answer_schema: Json,
-    settings: dict[str, Json],
+    answer_schema: str,
+    settings: str,
     draw: int,
     scored: str | None = None,
 ) -> str:
     """Returns a request's key, 64 hexadecimal digits: sha256 over everything that changes the answer.
 
     That is provider (or server), model, settings, response schema, system instruction, rendered prompt, draw, and the
-    text to score, if there is one.
+    text to score, if there is one; as canonical JSON, which `answer_schema` and `settings` already are.
     """
-    ingredients: dict[str, Json] = {
-        "provider": provider_identity(llm),
-        "model": llm.model,
-        "settings": settings,
+    encoded = {
         "answer_schema": answer_schema,
-        "system": system,
-        "prompt": prompt,
-        "draw": draw,
+        "draw": str(draw),
+        "model": _encoded(llm.model),
+        "prompt": _encoded(prompt),
+        "provider": _encoded(provider_identity(llm)),
+        "settings": settings,
+        "system": _encoded(system),
+        **({} if scored is None else {"scored": _encoded(scored)}),
     }
-    return sha256_json(ingredients if scored is None else {**ingredients, "scored": scored})
+    joined = ",".join(f'"{name}":{encoded[name]}' for name in sorted(encoded))
+    return hashlib.sha256(f"{{{joined}}}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def request_for(
@@ -150,12 +164,13 @@ def request_for(
     member, model = assigned(llm, assigned_by)
     settings = {**rendered.settings, **_settings(model)}
     settings.setdefault("max_output_tokens", model.max_output_tokens)
+    answer_schema, stated = _schema(_Same(rendered.answer_schema)), _encoded(cast("Json", settings))
     key = request_key(
         model,
         system=rendered.system,
         prompt=rendered.user,
-        answer_schema=rendered.answer_schema,
-        settings=settings,
+        answer_schema=answer_schema,
+        settings=stated,
         draw=draw,
         scored=scored,
     )
@@ -166,14 +181,40 @@ def request_for(
         model=model.model,
         system=rendered.system,
         prompt=rendered.user,
-        answer_schema=canonical_json(rendered.answer_schema).decode(),
-        settings=canonical_json(cast("Json", settings)).decode(),
+        answer_schema=answer_schema,
+        settings=stated,
         draw=draw,
         unit_ids=unit_ids,
-        context=canonical_json(context).decode(),
+        context=_encoded(context),
         member=member,
         scored=scored,
+        items=rendered.items,
     )
+
+
+class _Same:
+    """A value that equals itself alone, whatever it holds; nobody may change it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Json) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=64)
+def _schema(schema: _Same) -> str:
+    """Returns a schema's canonical JSON, made once per prompt file: most of what makes up a key."""
+    return _encoded(schema.value)
+
+
+def _encoded(value: Json) -> str:
+    return canonical_json(value).decode("utf-8", "surrogatepass")
 
 
 def _settings(model: Llm) -> dict[str, Json]:

@@ -34,6 +34,11 @@ def assigned_name(shares: Mapping[str, float], unit_id: str) -> str:
     return max(sorted(shares), key=lambda name: _weighted(shares[name], "name", name, unit_id))
 
 
+def portion(shares: Mapping[str, float], name: str) -> float:
+    """Returns the part of all units, 0 to 1, that a name is given: all, if it has no share."""
+    return shares[name] / sum(shares.values()) if name in shares else 1.0
+
+
 def _weighted(share: float, *parts: str) -> float:
     drawn = seeded_fraction(_SEED, *parts)
     return -share / math.log(drawn) if drawn > 0.0 else 0.0

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from oreline.job import StopKind
-from oreline.llm.budget import Meter
+from oreline.llm.accounts import Account
 from oreline.llm.providers import CallFailed
-from oreline.llm.spending import Spending
 
 AGAIN = "everything answered is in the journal; run again to go on"
 
@@ -40,16 +39,14 @@ def out_of_reach(failure: CallFailed, model: str, failures: int) -> Stop:
     return Stop(message, failure="provider")
 
 
-def budget_used(meter: Meter, stage: str, before: Spending, workers: int) -> Stop:
-    """Returns the stop at a budget that has no room for another request; `before` is what was spent by then."""
-    budget = meter.budget
-    share = "" if workers == 1 else f" (the share of one of {workers} workers)"
-    tokens, dollars = meter.tokens - before.tokens // workers, meter.dollars - before.dollars / workers
-    spent = before.plus(stage, tokens, dollars)
+def budget_used(account: Account, stage: str) -> Stop:
+    """Returns the stop at a budget that has no room for another request."""
+    budget = account.meter.budget
+    share = "" if account.workers == 1 else f" (the share of one of {account.workers} workers)"
     name = "llm.budget_tokens" if budget.dollars is None else "llm.budget_usd"
     return Stop(
-        f"the budget of {budget}{share} has no room for another request: {spent} are spent on this output; "
-        f"everything answered is in the journal; raise {name} and run again to go on",
+        f"the budget of {budget}{share} has no room for another request: {account.spent(stage)} are spent on this "
+        f"output; everything answered is in the journal; raise {name} and run again to go on",
         stopped="budget",
     )
 

@@ -9,6 +9,7 @@ from apache_beam.transforms.window import GlobalWindows
 from oreline.heartbeat import Heartbeat
 from oreline.ids import sha256_json
 from oreline.job import Job, StageWriter
+from oreline.llm.accounts import Account
 from oreline.llm.budget import effective_budget
 from oreline.llm.engine import Engine
 from oreline.llm.engines import PROCESS_ENGINES
@@ -107,6 +108,7 @@ class FillLanes(beam.DoFn):
 
     def setup(self) -> None:
         """Joins the process's engine for this stage's model."""
+        self._filling: Filling | None = None
         self._engine = PROCESS_ENGINES.acquire(self._name, self._make_engine)
 
     def start_bundle(self) -> None:
@@ -115,29 +117,41 @@ class FillLanes(beam.DoFn):
 
     def process(self, lane: tuple[int, Iterable[bytes]]) -> Iterator[object]:
         """Takes one lane's requests."""
-        yield from self._filling.lane(*lane)
+        yield from self._begun().lane(*lane)
 
     def finish_bundle(self) -> Iterator[object]:
         """Waits for what is in flight."""
-        for reference in self._filling.finish():
+        filling = self._begun()
+        for reference in filling.finish():
             yield GlobalWindows.windowed_value(reference)
-        yield beam.pvalue.TaggedOutput(_REPORTS, GlobalWindows.windowed_value(self._filling.report()))
+        yield beam.pvalue.TaggedOutput(_REPORTS, GlobalWindows.windowed_value(filling.report()))
 
     def teardown(self) -> None:
-        """Leaves the engine; the last one out closes it."""
-        PROCESS_ENGINES.release(self._name)
+        """Leaves the engine; the last one out closes it. After a failure Beam calls it before it repeats the bundle."""
+        try:
+            if self._filling is not None:
+                self._filling.abandon()
+        finally:
+            PROCESS_ENGINES.release(self._name)
 
-    def _make_engine(self) -> Engine:
-        output, cache = self._job.output, self._job.recipe.cache_folder
+    def _begun(self) -> Filling:
+        if self._filling is None:
+            raise RuntimeError("a bundle's elements came before its start")
+        return self._filling
+
+    def _make_engine(self, earlier: Account | None) -> Engine:
+        output, cache, workers = self._job.output, self._job.recipe.cache_folder, self._llm.workers
+        # One worker's spending is all that the journal holds; of several, each one's share is what it spent itself.
+        if earlier is None or workers == 1:
+            earlier = Account.opened(effective_budget(self._llm), spent(output, cache), workers)
         return Engine(
             cache,
             self._job.stage,
             self._llm,
             open_provider=open_provider,
-            budget=effective_budget(self._llm).divided(self._llm.workers),
+            account=earlier,
             retry=self._retry,
             owner=output_id(output),
-            before=spent(output, cache),
         )
 
 

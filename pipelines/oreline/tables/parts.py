@@ -18,6 +18,8 @@ from oreline.tables.schema import table_schema
 ROLL_BYTES = 256 * 2**20
 """A part is closed once it holds this many bytes."""
 
+_WRITE_BYTES = 4 * 2**20
+
 ROW_GROUP_ROWS = 32_768
 ROW_GROUP_BYTES = 64 * 2**20
 
@@ -134,8 +136,10 @@ class _OpenPart:
         schema = table_schema(table)
         # Hashes in bytes repeat nothing and cannot be compressed: trying costs more than it saves.
         hashes = {field.name for field in schema if field.type == pa.large_binary()}
+        # A thread that writes often waits for the interpreter's lock as often.
+        self._sink = pa.BufferedOutputStream(pa.PythonFile(self._file, mode="w"), _WRITE_BYTES)
         self._parquet = pq.ParquetWriter(
-            self._file,
+            self._sink,
             schema,
             compression={name: "none" if name in hashes else "zstd" for name in schema.names},
             use_dictionary=[name for name in schema.names if name not in hashes],
@@ -168,6 +172,7 @@ class _OpenPart:
     def close(self) -> Part:
         """Finishes the file and returns its description."""
         self._parquet.close()
+        self._sink.close()
         self._file.close()
         return Part(
             table=self._table,

@@ -7,7 +7,6 @@ lane: each looks again after writing its plan, and gives way to any other.
 """
 
 import logging
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -126,14 +125,11 @@ def _write_safely(path: str, contents: bytes) -> None:
     """Writes a segment and makes sure that it is there, since others are deleted for it."""
     write_whole(path, contents)
     if files.read_bytes(path) != contents:
-        raise OSError(f"{path}: holds something else than was written")
-    if files.is_local(path):
-        for each, flags in ((path, os.O_RDONLY), (os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)):
-            descriptor = os.open(each, flags)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        files.delete(path)
+        raise OSError(
+            f"{path}: the disk gave back something else than was written, {len(contents):,} bytes that merge small "
+            "segments; it was deleted, and those segments are kept: check that disk, or move the cache to another"
+        )
 
 
 def _delete(paths: Iterable[str]) -> None:

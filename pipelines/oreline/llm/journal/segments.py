@@ -6,6 +6,7 @@ nothing about its money. `<uuid>.compaction` is a plan to replace segments by on
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def lane_folder(cache: str, lane: int) -> str:
 
 def list_lane(folder: str) -> LaneFiles:
     """Returns what lies in a lane's folder, as of now."""
-    return _sorted_out(folder, files.walk(folder))
+    return _sorted_out(folder, _listed(folder))
 
 
 def list_lanes(path: str) -> Iterator[LaneFiles]:
@@ -141,11 +142,50 @@ def list_lanes(path: str) -> Iterator[LaneFiles]:
 
     A file elsewhere below `path` is in the `foreign` of its own folder.
     """
+    if files.is_local(path):
+        for folder, below, names in os.walk(path):
+            below.sort()
+            if _LANE.fullmatch(os.path.basename(folder)):
+                if names:
+                    yield list_lane(folder)
+            elif foreign := _foreign(f"{folder}/{name}" for name in sorted(names)):
+                yield LaneFiles(folder, foreign=foreign)
+        return
     for folder, found in groupby(files.walk(path), key=lambda each: each.path.rpartition("/")[0]):
         if _LANE.fullmatch(folder.rpartition("/")[2]):
             yield _sorted_out(folder, found)
-        elif foreign := tuple(each.path for each in found if not each.path.endswith((f"/{MARK}", TEMPORARY))):
+        elif foreign := _foreign(each.path for each in found):
             yield LaneFiles(folder, foreign=foreign)
+
+
+def _foreign(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if not path.endswith((f"/{MARK}", TEMPORARY)))
+
+
+def _listed(folder: str) -> list[files.FileInfo]:
+    """Returns a lane's files; where a segment vanishes meanwhile, another process has merged it: it looks again.
+
+    What was listed then would hold neither the merged segments nor the one that replaces them.
+    """
+    if not files.is_local(folder):
+        return list(files.walk(folder))
+    for _ in range(_LOOKS):
+        found = []
+        try:
+            for name in sorted(os.listdir(folder)):
+                path = f"{folder}/{name}"
+                try:
+                    if not os.path.isdir(path):
+                        found.append(files.info(path))
+                except FileNotFoundError:
+                    if name.endswith(SEGMENT):
+                        raise
+        except FileNotFoundError:
+            if not os.path.isdir(folder):
+                return []
+            continue
+        return found
+    raise _restless(folder)
 
 
 def _sorted_out(folder: str, found: Iterable[files.FileInfo]) -> LaneFiles:
@@ -154,8 +194,12 @@ def _sorted_out(folder: str, found: Iterable[files.FileInfo]) -> LaneFiles:
         try:
             return _by_kind(folder, listed)
         except FileNotFoundError:  # another process has just finished a compaction
-            listed = list(files.walk(folder))
-    raise FileNotFoundError(f"{folder}: its files change faster than they can be listed")
+            listed = _listed(folder)
+    raise _restless(folder)
+
+
+def _restless(folder: str) -> FileNotFoundError:
+    return FileNotFoundError(f"{folder}: its files change faster than they can be listed; see what else writes there")
 
 
 def _by_kind(folder: str, listed: Sequence[files.FileInfo]) -> LaneFiles:

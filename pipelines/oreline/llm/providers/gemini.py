@@ -1,6 +1,7 @@
 """Gemini through google-genai, 2.x and 3.x: the Developer API and Vertex AI."""
 
 import asyncio
+import json
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ from google import genai
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.genai import errors, types
+from pydantic import ValidationError
 
 from oreline.llm.keys import SecretKey, hide
 from oreline.llm.providers.connections import open_session, retry_after
 from oreline.llm.providers.gemini_messages import config_of, contents_of, reply_of
+from oreline.llm.providers.gemini_response import Response
 from oreline.llm.providers.google_errors import details_of, failure_kind, remedy, retry_delay
 from oreline.llm.providers.protocol import CallFailed, Reply
 from oreline.llm.requests import Request
@@ -69,7 +72,9 @@ class Gemini:
                 response = await self._open().aio.models.generate_content(
                     model=request.model, contents=contents_of(request), config=config
                 )
-            return reply_of(response)
+            received = response.sdk_http_response
+            body = json.loads(received.body) if received is not None and received.body else None
+            return reply_of(Response.model_validate(body or {}))
         except (errors.APIError, GoogleAuthError, TimeoutError, *_BROKEN, *_MISSHAPEN) as error:
             raise self._failure(error) from None  # a response holds headers, which hold the key
 
@@ -108,7 +113,7 @@ class Gemini:
         if isinstance(error, TimeoutError):
             return CallFailed("transient", f"no answer within llm.timeout, {self._model.timeout:g} seconds")
         message = self._hide(f"{type(error).__name__}: {error}")
-        if isinstance(error, _MISSHAPEN):
+        if isinstance(error, (ValidationError, *_MISSHAPEN)):
             return CallFailed("transient", f"the answer's JSON has another shape than the API's ({message})")
         if isinstance(error, RefreshError) and not error.retryable:
             return CallFailed("key", f"{message}; the Google credentials give no token, sign in again")

@@ -6,9 +6,10 @@ from typing import Self
 
 from google.genai import types
 
+from oreline.llm.providers.gemini_response import Candidate, Response, TopTokens, Usage
 from oreline.llm.providers.protocol import CallFailed, Reply
 from oreline.llm.providers.sampling import Sampling, output_limit, sampling_of
-from oreline.llm.requests import AnswerStatus, Request, TokenLogprob
+from oreline.llm.requests import AnswerStatus, LikelyToken, Request, TokenLogprob
 from oreline.recipe.settings import HarmCategory, ModelSettings, Threshold
 
 _BLOCKED = frozenset(
@@ -89,7 +90,9 @@ def _config(system: str | None, answer_schema: str, settings: str, limit: int) -
         thinking_config=_thinking(sampling),
         safety_settings=_safety(sampling.safety) if sampling.safety else None,
         response_logprobs=sampling.logprobs or None,
+        logprobs=sampling.top_logprobs,
         candidate_count=1,
+        should_return_http_response=True,  # as it came: see `gemini_response`
         # There are no functions to call, and looking for them copies the whole configuration for every call.
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
@@ -113,23 +116,23 @@ def _safety(safety: dict[HarmCategory, Threshold]) -> list[types.SafetySetting]:
     ]
 
 
-def reply_of(response: types.GenerateContentResponse) -> Reply:
+def reply_of(response: Response) -> Reply:
     """Returns what a response says: status by finish and block reasons, text, usage, log-probabilities.
 
     Raises CallFailed for one that says nothing at all, and where the account was disabled: neither is an answer.
     """
     if not (response.candidates or response.prompt_feedback or response.usage_metadata):
         raise CallFailed("transient", "the answer holds neither candidates nor a reason nor usage")
-    usage = response.usage_metadata or types.GenerateContentResponseUsageMetadata()
+    usage = response.usage_metadata or Usage()
     feedback = response.prompt_feedback
     status: AnswerStatus
     candidate = response.candidates[0] if response.candidates else None
     if feedback is not None and feedback.block_reason is not None:
-        status, reason, text = "blocked", str(feedback.block_reason.value), ""
+        status, reason, text = "blocked", feedback.block_reason, ""
     elif candidate is None:
         status, reason, text = "ok", "NO_CANDIDATE", ""
     else:
-        reason = str(candidate.finish_reason.value) if candidate.finish_reason else "FINISH_REASON_UNSPECIFIED"
+        reason = (candidate.finish_reason or "FINISH_REASON_UNSPECIFIED").upper()
         parts = (candidate.content.parts if candidate.content else None) or []
         text = "".join(part.text for part in parts if part.text and not part.thought)
         status = _status(reason)
@@ -146,15 +149,25 @@ def reply_of(response: types.GenerateContentResponse) -> Reply:
     )
 
 
-def _logprobs(candidate: types.Candidate | None) -> list[TokenLogprob] | None:
+def _logprobs(candidate: Candidate | None) -> list[TokenLogprob] | None:
     result = candidate.logprobs_result if candidate else None
     if result is None or result.chosen_candidates is None:
         return None
+    tops = result.top_candidates or []
     return [
-        TokenLogprob(each.token or "", each.log_probability)
-        for each in result.chosen_candidates
+        TokenLogprob(each.token or "", each.log_probability, _likely(tops[place]) if place < len(tops) else None)
+        for place, each in enumerate(result.chosen_candidates)
         if each.log_probability is not None
     ]
+
+
+def _likely(top: TopTokens) -> list[LikelyToken] | None:
+    found = [
+        LikelyToken(each.token or "", each.log_probability)
+        for each in top.candidates or []
+        if each.log_probability is not None
+    ]
+    return found or None
 
 
 def _status(reason: str) -> AnswerStatus:

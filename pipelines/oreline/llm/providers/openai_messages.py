@@ -7,16 +7,20 @@ from typing import cast
 
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 from openai.types.chat.chat_completion import Choice
+from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob
 from openai.types.shared_params.response_format_json_schema import ResponseFormatJSONSchema
 
 from oreline.ids import Json
-from oreline.llm.providers.protocol import Reply
+from oreline.llm.providers.protocol import CallFailed, Reply
 from oreline.llm.providers.sampling import output_limit, sampling_of
-from oreline.llm.requests import AnswerStatus, Request, TokenLogprob
+from oreline.llm.requests import AnswerStatus, LikelyToken, Request, TokenLogprob
 from oreline.recipe.settings import ModelSettings
 
 _UNSUPPORTED = frozenset({"$schema", "default", "maxLength", "minLength", "title", "uniqueItems"})
 """What strict response schemas do not take; the parser checks answers against the whole schema in any case."""
+
+_BROKEN_OFF = frozenset({"error", "abort"})
+"""How routers and vLLM say that the model did not come to an end, which is no answer."""
 
 _UNTHINKING = {"enable_thinking": False}
 """What switches thinking off in vLLM before it took reasoning_effort for that, and in llama.cpp."""
@@ -35,6 +39,7 @@ def body_of(model: ModelSettings, request: Request) -> dict[str, object]:
         "thinking_token_budget": max(0, sampling.thinking_budget or 0) or None,  # vLLM's
         "chat_template_kwargs": _UNTHINKING if sampling.thinking_budget == 0 and model.base_url is not None else None,
         "logprobs": sampling.logprobs or None,
+        "top_logprobs": sampling.top_logprobs,
     }
     return {
         "model": request.model,
@@ -64,7 +69,10 @@ def response_format(answer_schema: str) -> ResponseFormatJSONSchema:
 
 
 def reply_of(completion: ChatCompletion) -> Reply:
-    """Returns what a completion says: status by finish reason and refusal, text, usage, log-probabilities."""
+    """Returns what a completion says: status by finish reason and refusal, text, usage, log-probabilities.
+
+    Raises CallFailed for one that the server broke off: that is no answer, and uses up no attempt.
+    """
     usage = completion.usage
     prompt_details = usage.prompt_tokens_details if usage else None
     details = usage.completion_tokens_details if usage else None
@@ -92,7 +100,12 @@ def _ending(choice: Choice | None) -> tuple[AnswerStatus, str, str]:
     text = choice.message.content or ""
     if choice.message.refusal:
         return "refused", "", "refusal"
-    match choice.finish_reason:
+    reason: str = choice.finish_reason  # servers have more of them than the package knows
+    if reason in _BROKEN_OFF:
+        error: Json = (choice.model_extra or {}).get("error")
+        told = f": {error.get('message')}" if isinstance(error, Mapping) else ""
+        raise CallFailed("transient", f"the server broke the answer off (finish_reason {reason}){told}")
+    match reason:
         case "length":
             return "truncated", text, "length"
         case "content_filter":
@@ -104,7 +117,11 @@ def _ending(choice: Choice | None) -> tuple[AnswerStatus, str, str]:
 def _logprobs(choice: Choice | None) -> list[TokenLogprob] | None:
     if choice is None or choice.logprobs is None or choice.logprobs.content is None:
         return None
-    return [TokenLogprob(each.token, each.logprob) for each in choice.logprobs.content]
+    return [TokenLogprob(each.token, each.logprob, _likely(each)) for each in choice.logprobs.content]
+
+
+def _likely(token: ChatCompletionTokenLogprob) -> list[LikelyToken] | None:
+    return [LikelyToken(each.token, each.logprob) for each in token.top_logprobs or ()] or None
 
 
 def _all_required(schema: Json) -> bool:

@@ -51,10 +51,15 @@ class Reply:
             if value is not None and not (isinstance(value, int) and 0 <= value < _MOST_TOKENS):
                 object.__setattr__(self, name, None)
         if self.logprobs is not None:
-            math.fsum(each.logprob for each in self.logprobs)
-            if _SURROGATES.search("".join(each.token for each in self.logprobs)):
-                storable = [replace(each, token=_storable(each.token)) for each in self.logprobs]
-                object.__setattr__(self, "logprobs", storable)
+            tokens = [token for each in self.logprobs for token in (each, *(each.likely or ()))]
+            math.fsum(token.logprob for token in tokens)
+            if _SURROGATES.search("".join(token.token for token in tokens)):
+                object.__setattr__(self, "logprobs", [_storable_token(each) for each in self.logprobs])
+
+
+def _storable_token(token: TokenLogprob) -> TokenLogprob:
+    likely = None if token.likely is None else [replace(each, token=_storable(each.token)) for each in token.likely]
+    return replace(token, token=_storable(token.token), likely=likely)
 
 
 def _storable(text: str) -> str:

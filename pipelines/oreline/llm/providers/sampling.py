@@ -29,6 +29,8 @@ class Sampling:
     thinking_level: ThinkingLevel | None = None
     safety: dict[HarmCategory, Threshold] | None = None
     logprobs: bool = False
+    top_logprobs: int | None = None
+    """How many of the likeliest tokens are wanted at each place; only beside `logprobs`."""
 
 
 _NAMES = frozenset(each.name for each in fields(Sampling))

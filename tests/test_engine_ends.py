@@ -1,0 +1,58 @@
+"""The end of an engine: connections are closed and its threads end, also where the journal cannot hold an answer."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from oreline.llm.accounts import Account
+from oreline.llm.budget import Budget
+from oreline.llm.engine import Engine, Outcome
+from oreline.llm.providers import Reply
+from oreline.llm.requests import Request
+from oreline.llm.spending import Spending
+from oreline.recipe.settings import Llm
+
+
+class Provider:
+    """Answers at once; notes that it was closed."""
+
+    closed = False
+
+    async def generate(self, _: Request) -> Reply:
+        return Reply("ok", "{}", prompt_tokens=1, output_tokens=1)
+
+    async def count_tokens(self, _: Request) -> int | None:
+        return None
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Waiting:
+    """Asks, and waits for the outcome."""
+
+    wants = True
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+
+    def take(self, _: Outcome) -> None:
+        self.told.set()
+
+
+@pytest.mark.parametrize("prompt_id", ["test/words", "a lone \ud800 cannot be stored"])
+def test_an_engine_ends_whole_whatever_the_journal_makes_of_its_answers(tmp_path: Path, prompt_id: str) -> None:
+    provider, asker = Provider(), Waiting()
+    account = Account.opened(Budget(None, 1_000_000), Spending())
+    engine = Engine(str(tmp_path), "judge", Llm(model="m"), open_provider=lambda _: provider, account=account)
+    request = Request("00" * 32, prompt_id, 1, "m", None, "words", "{}", "{}", 0, [], "null")
+    engine.submit(request, lambda _, __: True, {}, asker)
+    assert asker.told.wait(10.0)
+    if prompt_id == "test/words":
+        engine.close()
+    else:
+        with pytest.raises(UnicodeEncodeError):
+            engine.close()
+    assert provider.closed
+    assert not [each for each in threading.enumerate() if each.name.startswith(("oreline-llm", "oreline-journal"))]
