@@ -17,7 +17,8 @@ class Checker:
         self.world, self.recipe, self.select, self.query = world, recipe, recipe.select, query
         self.documents = {document.doc_id: document for document in world.documents}
         self.candidate = next((each for each in world.candidates if each.query_id == query.query_id), None)
-        self.judged = world.judgements is not None and recipe.select.negatives > 0
+        excepted = query.dataset in recipe.select.false_negatives.except_datasets
+        self.judged = world.judgements is not None and recipe.select.negatives > 0 and not excepted
         self.positives = self._labelled([query], "positive")
         equal = [
             other
@@ -146,12 +147,13 @@ class Checker:
         if self.candidate is None:
             return []
         there = self._there()
+        seen = {entry.doc_id for entry in self.candidate.pool} - self.known
+        if self.select.false_negatives.given:
+            seen |= self.known & set(self.documents)
         return [
-            entry.doc_id
-            for entry in self.candidate.pool
-            if self.relevance(entry.doc_id) == "relevant"
-            and entry.doc_id not in self.known
-            and not self.never(self.documents[entry.doc_id], there)
+            doc_id
+            for doc_id in sorted(seen)
+            if self.relevance(doc_id) == "relevant" and not self.never(self.documents[doc_id], there)
         ]
 
     def _final(self) -> set[str]:
@@ -163,12 +165,20 @@ class Checker:
         found = self.judgement(doc_id)
         return found.value if found else 9.0
 
+    def _below_grade(self, doc_ids: Sequence[str]) -> list[str]:
+        return [doc_id for doc_id in doc_ids if self._policy() == "add" and self._grade(doc_id) < self._least()]
+
     def _least(self) -> int:
         return self.select.gates.positive_grade
 
     def _check_positives(self, triple: Triple) -> None:
         row = [positive.doc_id for positive in triple.positives]
         assert row, "a row has a positive"
+        if self.select.negatives:
+            settings, further = self.select.false_negatives, self._further(row)
+            assert settings.most is None or len(further) <= settings.most, "too many false negatives drop the row"
+            if settings.action == "drop_row":
+                assert set(further) <= {*row, *self._below_grade(further)}, "one that is left out drops the row"
         assert len(set(row)) == len(row), "a positive stands once"
         for positive in triple.positives:
             document = self.documents[positive.doc_id]
@@ -199,7 +209,8 @@ class Checker:
         searched = [
             each.doc_id for each in self.world.documents if each.searchable and each.dataset == self.query.dataset
         ]
-        known = {each.doc_id for each in self.candidate.pool if each.hits} if self.candidate else set()
+        pool = self.candidate.pool if self.candidate else []
+        known = {each.doc_id for each in pool if any(hit.miner == "dense" for hit in each.hits)}
         ranks = []
         for doc_id in row:
             key = (-self.score(doc_id), doc_id)
@@ -227,7 +238,9 @@ class Checker:
         row = [positive.doc_id for positive in triple.positives]
         pool = {entry.doc_id: entry for entry in self.candidate.pool}
         ids = [negative.doc_id for negative in triple.negatives]
-        assert len(set(ids)) == len(ids) <= self.select.negatives, "a negative stands once"
+        assert len(ids) <= self.select.negatives
+        if self.select.per_miner is None or self.select.per_miner.duplicates == "drop":
+            assert len(set(ids)) == len(ids), "a negative stands once"
         for negative in triple.negatives:
             document = self.documents[negative.doc_id]
             assert negative.content_hash == document.content_hash
@@ -241,8 +254,9 @@ class Checker:
     def _check_origin(self, negative: TripleNegative) -> None:
         assert self.candidate is not None
         entry = next(entry for entry in self.candidate.pool if entry.doc_id == negative.doc_id)
-        expected = (entry.hits[0].miner, entry.hits[0].rank) if entry.hits else ("spare", None)
-        assert (negative.miner, negative.rank) == expected
+        hits: list[tuple[str, int | None]] = [(hit.miner, hit.rank) for hit in entry.hits]
+        hits = hits or [("spare", None)]
+        assert (negative.miner, negative.rank) in (hits if self.select.per_miner else hits[:1])
         graded = self.judgement(negative.doc_id)
         assert negative.grade == (graded.value if graded else None)
 
@@ -251,15 +265,49 @@ class Checker:
         known = [negative.doc_id for negative in triple.negatives if negative.miner == "known"]
         mined = [negative.doc_id for negative in triple.negatives if negative.miner != "known"]
         needed = self.select.negatives - len(known)
-        eligible = self.eligible(row, known)
-        first, last = self.select.window
-        window = eligible[first - 1 : last]
-        assert len(mined) == min(needed, len(window)), "a row is complete if enough documents are eligible"
-        assert set(mined) <= set(window), "mined negatives stand in the window"
-        assert mined == self._picked(window, needed), "the pick is the recipe's"
+        if self.select.per_miner is None:
+            eligible = self.eligible(row, known)
+            first, last = self.select.window
+            window = eligible[first - 1 : last]
+            assert len(mined) == min(needed, len(window)), "a row is complete if enough documents are eligible"
+            assert set(mined) <= set(window), "mined negatives stand in the window"
+            assert mined == self._picked(window, needed), "the pick is the recipe's"
+        else:
+            assert mined == self._of_each_miner(row, known, needed), "each miner gives one in turn"
         assert (triple.short is not None) == (len(mined) < needed), "a short row says so, a full one does not"
         if triple.short is not None:
             self._check_cause(triple.short, row, known, needed)
+
+    def _lists(self, row: list[str], known: list[str], *, judge: bool = True) -> list[list[str]]:
+        """The eligible documents of each miner's list; spare ones end the reference miner's."""
+        assert self.candidate is not None
+        eligible = self.eligible(row, known, judge=judge)
+        lists = []
+        for miner in ("dense", "bm25"):
+            ranks = {each.doc_id: hit.rank for each in self.candidate.pool for hit in each.hits if hit.miner == miner}
+            lists.append(sorted((each for each in eligible if each in ranks), key=ranks.__getitem__))
+        found = {each.doc_id for each in self.candidate.pool if each.hits}
+        lists[0] += [each for each in eligible if each not in found]
+        return lists
+
+    def _of_each_miner(self, row: list[str], known: list[str], needed: int, *, judge: bool = True) -> list[str]:
+        first, last = self.select.window
+        assert self.select.per_miner is not None
+        queues = []
+        for listed in self._lists(row, known, judge=judge):
+            window = listed[first - 1 : last]
+            order = (
+                sorted(window, key=self._draw) if self.select.pick == "random" else self._picked(window, len(window))
+            )
+            queues.append(order)
+        picked: list[str] = []
+        while len(picked) < needed and any(queues):
+            for queue in queues:
+                if self.select.per_miner.duplicates == "drop":
+                    queue[:] = [each for each in queue if each not in picked]
+                if queue and len(picked) < needed:
+                    picked.append(queue.pop(0))
+        return picked
 
     def _picked(self, window: list[str], needed: int) -> list[str]:
         match self.select.pick:
@@ -270,6 +318,8 @@ class Checker:
                 drawn = sorted(window, key=keys.__getitem__)[:needed]
                 return [doc_id for doc_id in window if doc_id in drawn]
             case "lowest_ranked":
+                if not self.judged:
+                    return sorted(window, key=lambda each: (self.score(each), each))[:needed]
                 if any(each.scorer == "likelihood" for each in self.world.judgements or ()):
                     fused = self._fused()
                     return sorted(window, key=lambda each: (fused[each], self.score(each), each))[:needed]
@@ -300,8 +350,11 @@ class Checker:
         def places(documents: Sequence[str]) -> int:
             return len(documents[first - 1 : last])
 
-        without_judge = self.eligible(row, known, judge=False)
-        assert (short == "judged") == (self.judged and places(without_judge) >= needed), "judged: the judge took them"
+        if self.select.per_miner is None:
+            without_judge = places(self.eligible(row, known, judge=False))
+        else:
+            without_judge = len(self._of_each_miner(row, known, needed, judge=False))
+        assert (short == "judged") == (self.judged and without_judge >= needed), "judged: the judge took them"
         if short == "corpus":
             pool = {entry.doc_id for entry in self.candidate.pool}
             beyond = [
@@ -315,9 +368,15 @@ class Checker:
             ]
             assert not beyond, "corpus: no eligible document stands outside the pool"
         if short == "spare":
-            found = sum(1 for entry in self.candidate.pool if entry.hits)
-            window_is_full = len(self.eligible(row, known)) >= last
+            found = sum(1 for entry in self.candidate.pool for hit in entry.hits if hit.miner == "dense")
+            lists = self._lists(row, known) if self.select.per_miner else [self.eligible(row, known)]
+            window_is_full = any(len(each) >= last for each in lists)
             assert found >= self.recipe.mine.top_k or window_is_full, "spare: mining did not reach the whole corpus"
+
+    def _further(self, row: Sequence[str]) -> list[str]:
+        """Documents found relevant that no pair calls positive, but for the one that `best` took."""
+        best = row if self._policy() == "best" else []
+        return [doc_id for doc_id in self._runners() if doc_id not in best]
 
     def _check_reject(self, reject: Reject) -> None:
         there = self._there()
@@ -336,6 +395,13 @@ class Checker:
                 assert self._policy() == "best"
                 assert not self._runners()
                 assert not [doc_id for doc_id in there if self.relevance(doc_id) in ("relevant", None)]
+            case "false_negatives":
+                settings, runners = self.select.false_negatives, self._runners()
+                labelled = any(self.relevance(doc_id) == "relevant" for doc_id in there)
+                number = len(runners) - (self._policy() == "best" and not labelled)
+                assert number, "no row goes for false negatives that nobody found"
+                many = settings.most is not None and number > settings.most
+                assert many or (settings.action == "drop_row" and self._policy() != "add")
             case "short_row":
                 assert self.select.shortage == "drop"
             case reason:

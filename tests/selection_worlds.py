@@ -1,5 +1,6 @@
 """Adversarial worlds for selection: small tables in which everything that can collide does."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,9 @@ def worlds(draw: st.DrawFn) -> World:
     sections = _sections(draw, judged=judged)
     careful = draw(st.booleans())
     mine = recipe_for(Path("unused"), **sections)
+    second = draw(st.booleans())
     candidates = [
-        mine_query(mine, query, documents, pairs, scores, careful=careful)
+        mine_query(mine, query, documents, pairs, scores, careful=careful, second=second)
         for query in queries
         if draw(st.sampled_from((*[True] * 12, False)))
     ]
@@ -185,6 +187,7 @@ def _sections(draw: st.DrawFn, *, judged: bool) -> dict[str, object]:
     first = draw(st.sampled_from((1, 1, 1, 2, 3)))
     policies = st.sampled_from(("keep", "best", "add"))
     picks = ("hardest", "random", "lowest_ranked") if judged else ("hardest", "random")
+    actions = ("drop_negative", "drop_negative", "drop_row")
     select = {
         "gates": {
             "round_trip": {
@@ -200,6 +203,13 @@ def _sections(draw: st.DrawFn, *, judged: bool) -> dict[str, object]:
         "negatives": draw(st.sampled_from((2, 1, 3, 4, 5, 6, 0))),
         "near_equal": draw(st.sampled_from((None, 0.95, None, 0.6, 1.0, 0.0))),
         "siblings": draw(st.sampled_from(("allow", "judge", "exclude", "allow"))),
+        "false_negatives": {
+            "action": draw(st.sampled_from(actions)) if judged else "drop_negative",
+            "most": draw(st.sampled_from((None, 7, 2, None, 1, 0))),
+            "given": draw(st.booleans()),
+            "except_datasets": draw(st.sampled_from(([], [], [], ["d"], ["e"]))),
+        },
+        "per_miner": draw(st.sampled_from((None, None, {"duplicates": "drop"}, {"duplicates": "keep"}))),
         "shortage": draw(st.sampled_from(("keep", "keep", "keep", "keep", "drop"))),
     }
     mine = {
@@ -227,6 +237,11 @@ def _judgements(draw: st.DrawFn, queries: Sequence[Query], documents: Sequence[D
     return found
 
 
+def _lexical(query: Query, document: Document) -> str:
+    """A second miner's order, unlike that of the scores."""
+    return hashlib.sha256(f"{query.query_id} {document.doc_id}".encode()).hexdigest()
+
+
 def mine_query(
     recipe: Recipe,
     query: Query,
@@ -235,8 +250,9 @@ def mine_query(
     scores: Scores,
     *,
     careful: bool,
+    second: bool = False,
 ) -> Candidate:
-    """Mines one query by brute force; a careless miner leaves nothing out of its pools."""
+    """Mines one query by brute force; a careless miner leaves nothing out of its pools, a second one may help."""
     positives = {pair.doc_id for pair in pairs if pair.query_id == query.query_id and pair.label == "positive"}
     known = {pair.doc_id for pair in pairs if pair.query_id == query.query_id and pair.label == "negative"}
     by_id = {document.doc_id: document for document in documents}
@@ -264,10 +280,12 @@ def mine_query(
         for each in pool
         if each.parent_id not in parents and (limit is None or scores[query.query_id, each.doc_id] < limit)
     ][: recipe.mine.spare]
-    entries = [
-        PoolEntry(each.doc_id, score := scores[query.query_id, each.doc_id], [Hit("dense", rank, score)])
-        for rank, each in enumerate(top, start=1)
-    ] + [PoolEntry(each.doc_id, scores[query.query_id, each.doc_id], []) for each in spare if each not in top]
+    others = sorted(pool, key=lambda each: _lexical(query, each))[: recipe.mine.top_k // 2] if second else []
+    hits: dict[str, list[Hit]] = {each.doc_id: [] for each in spare}
+    for miner, listed in (("dense", top), ("bm25", others)):
+        for rank, each in enumerate(listed, start=1):
+            hits.setdefault(each.doc_id, []).append(Hit(miner, rank, scores[query.query_id, each.doc_id]))
+    entries = [PoolEntry(doc_id, scores[query.query_id, doc_id], found) for doc_id, found in hits.items()]
     return Candidate(
         query.query_id,
         [scored(each.doc_id) for each in rows],

@@ -65,7 +65,7 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    assert COMMANDS == ["completion", "doctor", "export", "init", "plan", "run", "show"]
+    assert COMMANDS == ["calibrate", "compare", "completion", "doctor", "export", "init", "plan", "run", "show"]
 
 
 def test_help_and_recipe_errors_import_nothing_heavy(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_equal_values_share_the_mean_of_their_ranks() -> None:
 
 def test_fusion_sums_reciprocal_ranks_over_scorers() -> None:
     fused = fuse({"one": {"a": 3.0, "b": 1.0}, "two": {"a": -1.0}})
-    assert fused == {"a": pytest.approx(1 / 61 + 1 / 61), "b": pytest.approx(1 / 62)}
+    assert fused == {"a": pytest.approx(1 / 61 + 1 / 61), "b": pytest.approx(2 / 62)}, "as if the other agreed"
 
 
 def test_texts_are_near_equal_by_word_5_grams_and_short_ones_only_if_equal() -> None:

@@ -1,11 +1,12 @@
 """Picks, relabelling, gates and shortages of selection: each decision where another one would be as easy to make."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from oreline.recipe.settings import Mine, Relabel, RoundTrip, Select
-from oreline.records import Candidate, Hit, Judgement, Pair, PoolEntry, Query, QueryOrigin, Scored
+from oreline.records import Candidate, Hit, Judgement, Lineage, Pair, PoolEntry, Query, QueryOrigin, Scored
 from oreline.selection.cases import Case, Passage, Rules
 from oreline.selection.gates import passes_round_trip, rank_among, searched_datasets
 from oreline.selection.near_equal import NearEqual
@@ -83,7 +84,8 @@ def relabelled(policy: Policy, given: Case) -> list[str]:
         Positive(given.passages[name], "human", score=score, rank=1, verdict=verdicts.get(name))
         for name, score in scores.items()
     ]
-    return [each.doc_id for each in relabel(policy, given, labelled, verdicts).positives]
+    rules = Rules(Select(), Mine(), ("listwise",), 13)
+    return [each.doc_id for each in relabel(policy, given, labelled, verdicts, rules).positives]
 
 
 def test_lowest_ranked_takes_the_lowest_fused_score_then_the_lowest_reference_score_then_the_id() -> None:
@@ -126,6 +128,15 @@ def test_best_makes_the_best_judged_document_the_only_positive_and_the_label_no_
     found = selected(given, negatives=3)
     assert (positives_of(found), negatives_of(found)) == (["better"], ["other"])
     assert found.counts["relabelled"] == 1
+
+
+def test_best_leaves_the_documents_for_which_a_query_was_written_together() -> None:
+    labels = {"own": "positive", "also": "positive"}
+    given = case({"own": 2, "also": 1, "better": 3}, {"better": 0.8}, labels)
+    lineage = Lineage("retrieval/multi_hop", ["own", "also"])
+    together = Case(**{**vars(given), "query": replace(given.query, lineage=lineage)})
+    assert sorted(relabelled("best", together)) == ["also", "own"]
+    assert relabelled("best", given) == ["better"]
 
 
 def test_add_lets_relevant_documents_join_and_they_are_no_negatives() -> None:
@@ -179,6 +190,92 @@ def test_relabelling_follows_the_origin_of_the_query() -> None:
         for origin in ("synthetic", "human", "extractive")
     }
     assert found == {"synthetic": ["better"], "human": ["own"], "extractive": ["own", "better"]}
+
+
+def with_further(number: int) -> Case:
+    """Returns a query whose label is relevant and whose pool holds `number` relevant documents and two others."""
+    pool = {f"r{place}": 0.8 - place / 100 for place in range(number)} | {"x": 0.3, "y": 0.2}
+    grades = {"own": 2, "x": 0, "y": 0} | {f"r{place}": 2 for place in range(number)}
+    return case(grades, pool, {"own": "positive"}, origin="human")
+
+
+def test_false_negatives_are_left_out_relabelled_or_drop_the_row() -> None:
+    given = with_further(3)
+    left_out = selected(given, negatives=2)
+    assert (positives_of(left_out), negatives_of(left_out)) == (["own"], ["x", "y"])
+    assert (left_out.counts["false_negatives"], left_out.counts["rows_with_false_negatives"]) == (3, 1)
+    relabelled_row = selected(given, negatives=2, relabel={"human": "add"}, false_negatives={"action": "drop_row"})
+    assert (positives_of(relabelled_row), negatives_of(relabelled_row)) == (["own", "r0", "r1", "r2"], ["x", "y"])
+    dropped = selected(given, negatives=2, false_negatives={"action": "drop_row"})
+    assert dropped.reject is not None
+    assert dropped.reject.reason == "false_negatives"
+    assert dropped.reject.detail.startswith("the judge finds 3 documents relevant that are no positives of the row")
+
+
+@pytest.mark.parametrize("policy", ["keep", "add"])
+def test_more_than_seven_false_negatives_drop_the_row_whatever_happens_to_them(policy: str) -> None:
+    few = selected(with_further(7), relabel={"human": policy}, negatives=2)
+    many = selected(with_further(8), relabel={"human": policy}, negatives=2)
+    assert few.triple is not None
+    assert many.reject is not None
+    assert many.reject.detail == "the judge finds 8 further documents relevant, select.false_negatives.most is 7"
+    unlimited = selected(with_further(8), relabel={"human": policy}, negatives=2, false_negatives={"most": None})
+    assert unlimited.triple is not None
+
+
+def test_the_document_that_becomes_the_positive_is_no_false_negative() -> None:
+    given = case(
+        {"own": 0, "better": 3, "also": 2, "x": 0}, {"better": 0.8, "also": 0.7, "x": 0.3}, {"own": "positive"}
+    )
+    found = selected(given, negatives=1, false_negatives={"most": 1})
+    assert (positives_of(found), found.counts["false_negatives"]) == (["better"], 1)
+    assert selected(given, negatives=1, false_negatives={"most": 0}).reject is not None
+
+
+def test_a_given_negative_becomes_a_positive_only_where_given_ones_are_in_question() -> None:
+    labels = {"own": "positive", "given": "negative"}
+    given = case({"own": 2, "given": 3, "x": 0}, {"x": 0.3}, labels, origin="human")
+    believed = selected(given, relabel={"human": "add"}, negatives=1)
+    cleaned = selected(given, relabel={"human": "add"}, negatives=1, false_negatives={"given": True})
+    assert (positives_of(believed), negatives_of(believed)) == (["own"], ["x"])
+    assert (positives_of(cleaned), negatives_of(cleaned)) == (["own", "given"], ["x"])
+    assert selected(given, negatives=1, false_negatives={"given": True, "most": 0}).reject is not None
+
+
+def of_two_miners(*, keep: bool, number: int, window: Sequence[int] = (1, 10)) -> Selected:
+    """Returns the row of a pool whose first documents both miners found, in another order."""
+    pool = [
+        PoolEntry("a", 0.8, [Hit("dense", 1, 0.8), Hit("bm25", 2, 7.0)]),
+        PoolEntry("b", 0.7, [Hit("dense", 2, 0.7)]),
+        PoolEntry("c", 0.6, [Hit("dense", 3, 0.6), Hit("bm25", 1, 9.0)]),
+        PoolEntry("d", 0.5, [Hit("bm25", 3, 5.0)]),
+        PoolEntry("s", 0.4, []),
+    ]
+    found = case(None, {entry.doc_id: entry.score for entry in pool}, {"own": "positive"})
+    assert found.candidate is not None
+    found.candidate.pool[:] = pool
+    duplicates = "keep" if keep else "drop"
+    return selected(found, per_miner={"duplicates": duplicates}, negatives=number, window=list(window))
+
+
+def test_each_miner_gives_its_share_in_turn_and_passes_on_what_another_gave() -> None:
+    assert negatives_of(of_two_miners(keep=False, number=4)) == ["a", "c", "b", "d"]
+    assert negatives_of(of_two_miners(keep=True, number=4)) == ["a", "c", "b", "a"]
+    assert negatives_of(of_two_miners(keep=False, number=9)) == ["a", "c", "b", "d", "s"]
+    short = of_two_miners(keep=False, number=9).triple
+    assert short is not None
+    assert [(each.miner, each.rank) for each in short.negatives] == [
+        ("dense", 1),
+        ("bm25", 1),
+        ("dense", 2),
+        ("bm25", 3),
+        ("spare", None),
+    ]
+    assert short.short == "corpus"
+
+
+def test_the_window_is_taken_in_each_miner_s_own_list() -> None:
+    assert negatives_of(of_two_miners(keep=False, number=4, window=(2, 2))) == ["b", "a"]
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def plan(
     from oreline.forecast.counters import at_the_provider, nowhere
     from oreline.forecast.telling import Telling
     from oreline.forecast.whole import forecast
-    from oreline.preflight import check, dedup_told
+    from oreline.preflight import check, dedup_told, judge_told
     from oreline.reports.plan import plan_json, plan_report
 
     loaded = with_old_cache(loaded, adopt_from)
@@ -244,7 +244,7 @@ def plan(
         click.echo(json.dumps(plan_json(planned, costs), ensure_ascii=False, indent=2))
         return
     _print_report(plan_report(planned, costs))
-    for told in dedup_told(loaded.recipe, planned):
+    for told in (*dedup_told(loaded.recipe, planned), *judge_told(loaded.recipe, planned)):
         click.echo(told)
 
 
@@ -310,6 +310,55 @@ def show(path: str, *, rejects: bool, clusters: bool, contamination: bool, limit
     _print_report(
         show_path(path, rejects=rejects, clusters=clusters, contamination=contamination, limit=limit, as_json=as_json)
     )
+
+
+@oreline.command(
+    epilog="""\b
+Examples:
+  oreline calibrate out/handbook
+  oreline calibrate out/handbook --html calibration.html
+  oreline calibrate out/nl2bash --labels qrels/all.tsv    positives that the run was not shown
+  oreline run recipe.yaml --set 'select.ceiling={margin: 0.05}'    selects again, in seconds
+"""
+)
+@click.argument("output", type=click.Path())
+@click.option("--html", metavar="FILE", type=click.Path(), help="Write curves and tables as one page.")
+@click.option("--labels", metavar="QRELS", type=click.Path(), help="Relevant pairs to count false negatives by.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@_verbose
+def calibrate(output: str, *, html: str | None, labels: str | None, as_json: bool) -> None:
+    """Show what other ceilings would give, and suggest one.
+
+    From OUTPUT's stored candidates: rows with all negatives and with at least one, how hard they are, and how many are
+    relevant as far as a judge or labels know. Nothing is encoded, searched or asked.
+    """
+    from oreline.reports.calibrate import calibrate_report
+
+    _print_report(calibrate_report(output, html=html, labels=labels, as_json=as_json))
+
+
+@oreline.command(
+    epilog="""\b
+Examples:
+  oreline compare out/first out/second
+  oreline run recipe.yaml --from out/first --set output=out/second --set encoder.model=checkpoints/1
+  oreline compare out/first out/second --limit 10     mine, train, mine: what the checkpoint changed
+"""
+)
+@click.argument("old", type=click.Path())
+@click.argument("new", type=click.Path())
+@click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="Changed rows shown with texts.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything but the rows as JSON.")
+@_verbose
+def compare(old: str, new: str, *, limit: int, as_json: bool) -> None:
+    """Show what two outputs differ in, and why.
+
+    Settings, stages taken over, drops by reason, rows, positives and negatives that changed, how hard negatives are;
+    and which negatives moved because of select's settings, which because of the encoder or other inputs.
+    """
+    from oreline.reports.compare import compare_report
+
+    _print_report(compare_report(old, new, limit=limit, as_json=as_json))
 
 
 @oreline.command()

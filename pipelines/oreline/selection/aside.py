@@ -25,8 +25,18 @@ BLOCK_ROWS = 16_384
 REPORT = -1
 """Key of reports among the references of a step; other keys are scopes."""
 
-_PLACE = pa.field("place", pa.string())
-_QUERY = pa.field("query", pa.string())
+_BESIDE = pa.schema(
+    [
+        pa.field("place", pa.string()),
+        pa.field("query", pa.string()),
+        pa.field("task", pa.string()),
+        pa.field("lang", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("best", pa.float64()),
+    ]
+)
+"""What stands beside a row put aside: the query's place, text, task and language; its source (JSON: dataset, origin,
+writer) and the score of its best positive."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +72,35 @@ def put_aside(job: Job, selected: Sequence[tuple[Query, Triple]]) -> Iterator[Pi
         scopes.setdefault(canonical_json(scope).decode(), []).append((query, triple))
     for scope, rows in sorted(scopes.items()):
         table = to_arrow(Triple, [triple for _, triple in rows])
-        table = table.append_column(_PLACE, pa.array([query_place(query) for query, _ in rows], pa.string()))
-        table = table.append_column(_QUERY, pa.array([query.query for query, _ in rows], pa.string()))
-        path = job.scratch("selected") + ".parquet"
-        with files.open_write(path) as file:
-            pq.write_table(table, file, compression="lz4")
-        yield Piece(scope, (path,), len(rows))
+        beside = pa.Table.from_pylist([_beside(query, triple) for query, triple in rows], _BESIDE)
+        for name in _BESIDE.names:
+            table = table.append_column(_BESIDE.field(name), beside.column(name))
+        yield _written(job, scope, table)
+
+
+def aside_again(job: Job, piece: Piece, rows: pa.Table) -> Piece:
+    """Writes some of the rows of a piece and returns them as a piece of their own."""
+    return _written(job, piece.scope, rows)
+
+
+def _written(job: Job, scope: str, rows: pa.Table) -> Piece:
+    path = job.scratch("selected") + ".parquet"
+    with files.open_write(path) as file:
+        pq.write_table(rows, file, compression="lz4")
+    return Piece(scope, (path,), rows.num_rows)
+
+
+def _beside(query: Query, triple: Triple) -> dict[str, str | float | None]:
+    scores = [positive.score for positive in triple.positives if positive.score is not None]
+    writer = query.lineage.writer if query.lineage else None
+    return {
+        "place": query_place(query),
+        "query": query.query,
+        "task": query.task_type,
+        "lang": query.lang,
+        "source": canonical_json([query.dataset, query.origin, writer]).decode(),
+        "best": max(scores, default=None),
+    }
 
 
 def packed(pieces: Iterable[Piece]) -> Iterator[Piece]:
@@ -86,7 +119,7 @@ def packed(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def read_rows(block: Piece, columns: Sequence[str] | None = None) -> pa.Table:
-    """Returns the rows of a block: the columns of a triple, `place` and `query`."""
+    """Returns the rows of a block: the columns of a triple and those beside it."""
     tables = []
     for path in block.paths:
         with open_parquet(path) as parquet:

@@ -30,14 +30,20 @@ class Passages(Mapping[str, Passage]):
     """Documents by id, held in Arrow and turned into passages when they are asked for."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table.combine_chunks()
-        self._rows = {doc_id: row for row, doc_id in enumerate(self._table.column("doc_id").to_pylist())}
+        whole = table.combine_chunks()
+        self._rows = {doc_id: row for row, doc_id in enumerate(whole.column("doc_id").to_pylist())}
+        self._names = [name for name in _PASSAGE_COLUMNS if name in table.column_names]
+        # Arrays, as a chunked column looks for the chunk of each value.
+        columns = [whole.column(name) for name in self._names]
+        self._columns = [each.chunk(0) if each.num_chunks else pa.array([], each.type) for each in columns]
         self._made: dict[str, Passage] = {}
 
     def __getitem__(self, doc_id: str) -> Passage:
         made = self._made.get(doc_id)
         if made is None:
-            made = self._made[doc_id] = _passages(self._table.slice(self._rows[doc_id], 1))[0]
+            row = self._rows[doc_id]
+            values = [column[row].as_py() for column in self._columns]
+            made = self._made[doc_id] = Passage(**dict(zip(self._names, values, strict=True)))
         return made
 
     def __iter__(self) -> Iterator[str]:
@@ -64,15 +70,20 @@ def block_queries(job: Job) -> int:
 def read_cases(job: Job, queries: pa.Table) -> Iterator[Case]:
     """Yields the cases of some rows of the table `queries`, in the rows' order.
 
-    Candidates are read only if negatives are asked for, texts only if near-equal texts are excluded.
+    Candidates are read only if negatives are asked for, texts only if near-equal texts are excluded. Queries of
+    datasets in `select.false_negatives.except_datasets` are read as if no judge had run, and so are queries with a
+    class: their labels say what belongs together, where a judge sees texts alone.
     """
     rows = from_arrow(Query, queries)
     mined = job.recipe.select.negatives > 0
     own = job.lookup("pairs", "query_id", (row.query_id for row in rows))
-    judged = mined and "judgements" in job.inputs
-    equal, equal_pairs = _equal_queries(job, rows, judged=judged)
+    without = job.recipe.select.false_negatives.except_datasets
+    judged = {row.query_id for row in rows if row.dataset not in without and row.group is None}
+    if not mined or "judgements" not in job.inputs:
+        judged = set()
+    equal, equal_pairs = _equal_queries(job, rows, judged)
     candidates = job.lookup("candidates", "query_id", (row.query_id for row in rows)) if mined else None
-    judgements = _judgements(job, rows) if judged else None
+    judgements = _judgements(job, judged)
     passages = _read_passages(job, [own, equal_pairs], candidates)
     pairs_of = _by_query(from_arrow(Pair, own))
     equal_pairs_of = _by_query(from_arrow(Pair, equal_pairs))
@@ -82,12 +93,12 @@ def read_cases(job: Job, queries: pa.Table) -> Iterator[Case]:
             pairs=tuple(pairs_of[row.query_id]),
             equal_pairs=tuple(pair for other in equal[row.query_id] for pair in equal_pairs_of[other]),
             candidate=candidate,
-            judgements=None if judgements is None else tuple(judgements[row.query_id]),
+            judgements=tuple(judgements[row.query_id]) if row.query_id in judged else None,
             passages=passages,
         )
 
 
-def _equal_queries(job: Job, rows: list[Query], *, judged: bool) -> tuple[dict[str, list[str]], pa.Table]:
+def _equal_queries(job: Job, rows: list[Query], judged: set[str]) -> tuple[dict[str, list[str]], pa.Table]:
     """Returns, for each query, the other queries of its dataset with equal text; and all pairs of those.
 
     What a judge found relevant for one of those counts as its positive, as relabelling may make it one.
@@ -105,7 +116,9 @@ def _equal_queries(job: Job, rows: list[Query], *, judged: bool) -> tuple[dict[s
     if not others:
         return equal, table_schema("pairs").empty_table()
     pairs = job.lookup("pairs", "query_id", others)
-    return equal, pa.concat_tables([pairs, _found_relevant(job, others)]) if judged else pairs
+    # Equal queries are of one dataset, so those of a judged one are judged too.
+    relevant = {other for query_id in judged for other in equal[query_id]}
+    return equal, pa.concat_tables([pairs, _found_relevant(job, relevant)]) if relevant else pairs
 
 
 def _found_relevant(job: Job, query_ids: set[str]) -> pa.Table:
@@ -122,9 +135,11 @@ def _by_query(pairs: Iterable[Pair]) -> defaultdict[str, list[Pair]]:
     return found
 
 
-def _judgements(job: Job, rows: list[Query]) -> defaultdict[str, list[Judgement]]:
+def _judgements(job: Job, query_ids: set[str]) -> defaultdict[str, list[Judgement]]:
     found: defaultdict[str, list[Judgement]] = defaultdict(list)
-    for judgement in from_arrow(Judgement, job.lookup("judgements", "query_id", (row.query_id for row in rows))):
+    if not query_ids:
+        return found
+    for judgement in from_arrow(Judgement, job.lookup("judgements", "query_id", query_ids)):
         found[judgement.query_id].append(judgement)
     return found
 
@@ -159,9 +174,3 @@ def _read_passages(job: Job, pairs: list[pa.Table], candidates: pa.Table | None)
     if parents:
         found = pa.concat_tables([found, job.lookup("documents", "doc_id", parents, columns)])
     return Passages(found)
-
-
-def _passages(table: pa.Table) -> list[Passage]:
-    names = [name for name in _PASSAGE_COLUMNS if name in table.column_names]
-    columns = [table.column(name).to_pylist() for name in names]
-    return [Passage(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]

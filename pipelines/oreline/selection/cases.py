@@ -32,8 +32,9 @@ class Case:
 
     `equal_pairs` are the pairs of other queries of the dataset whose text is equal, whatever their split or
     instruction, and what a judge found relevant for those. `candidate` is None if mine has no row for the query.
-    `judgements` is None while no judge ran, and empty if the judge said nothing about this query. `passages` holds
-    every document that any of these name, and the parents of generated ones, as far as they exist.
+    `judgements` is None while no judge ran, or where its verdicts are not to act on the dataset, and empty if the judge
+    said nothing about this query. `passages` holds every document that any of these name, and the parents of
+    generated ones, as far as they exist.
     """
 
     query: Query

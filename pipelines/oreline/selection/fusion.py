@@ -1,5 +1,6 @@
 """Reciprocal rank fusion of several scorers."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 K = 60
@@ -19,11 +20,14 @@ def shared_ranks(values: Mapping[str, float]) -> dict[str, float]:
 def fuse(scorers: Mapping[str, Mapping[str, float]], k: int = K) -> dict[str, float]:
     """Returns each document's fused score, the sum over scorers of 1 / (k + rank), above 0; higher is better.
 
-    `scorers` gives each scorer's values by document. A scorer adds nothing to a document that it did not score.
-    Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009; ranks are shared as in `shared_ranks`.
+    `scorers` gives each scorer's values by document; ranks are shared as in `shared_ranks`. Where a scorer has no value
+    for a document, that of a call that failed, say, the mean of what the others give it stands in its place: to add
+    nothing would be to rank it last, and a document that nobody judged badly would be picked as the lowest-ranked.
+    Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
     """
-    fused: dict[str, float] = {}
+    parts: defaultdict[str, list[float]] = defaultdict(list)
     for _, values in sorted(scorers.items()):
         for doc_id, rank in shared_ranks(values).items():
-            fused[doc_id] = fused.get(doc_id, 0.0) + 1.0 / (k + rank)
-    return fused
+            parts[doc_id].append(1.0 / (k + rank))
+    scoring = sum(1 for values in scorers.values() if values)
+    return {doc_id: sum(found) * scoring / len(found) for doc_id, found in parts.items()}

@@ -1,13 +1,13 @@
 """Negatives of a row: the known ones first, then those that mining found."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from oreline.records import Candidate, PoolEntry, Scored, Shortage
 from oreline.selection.cases import Case, Rules
 from oreline.selection.exclusions import Guard, Identity, Rule, Screen, guard_of, judged_relevant
-from oreline.selection.picks import Negative, pick_from
+from oreline.selection.picks import Negative, in_turn, pick_from, preferred
 from oreline.selection.shortages import Supply, cause_of, places, pool_is_exhausted
 
 
@@ -60,60 +60,121 @@ def mined_negatives(
     """Returns what the window gives besides the known negatives, and why that is too little, if it is.
 
     The pool is walked by reference score, and no further than the window's end: `counts` says why the documents on
-    that way were excluded. Of two pool documents with equal scores the one with the smaller id comes first.
+    that way were excluded. Of two pool documents with equal scores the one with the smaller id comes first. With
+    `select.per_miner` each miner's own list is walked by its ranks, and each gives its share in turn.
     """
-    select = sought.rules.select
+    select, query_id = sought.rules.select, sought.case.query.query_id
     needed = select.negatives - len(known)
     if needed == 0:
         return [], None
-    first, last = select.window
-    eligible: list[Negative] = []
-    withheld: list[Negative] = []
-    for negative, rule in _walk(sought, {each.passage.doc_id for each in known}, counts):
+    taken = {each.passage.doc_id for each in known}
+    pool = [entry for entry in sought.candidate.pool if entry.doc_id not in taken]
+    if select.per_miner is None:
+        pool.sort(key=lambda each: (-each.score, each.doc_id))
+        walked = _walk(sought, (_Found(entry, *_first_hit(entry)) for entry in pool), counts)
+        window = walked.eligible[select.window[0] - 1 :]
+        picked = pick_from(window, select.pick, needed, sought.rules.seed, query_id)
+        return picked, None if len(picked) == needed else _cause(sought, walked, needed)
+    lists = [_walk(sought, each, counts) for each in _lists_of_miners(sought, pool)]
+    picked = _in_turn(sought, [each.eligible for each in lists], needed)
+    return picked, None if len(picked) == needed else _cause_of_lists(sought, lists, needed)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A document of the pool as one list has it."""
+
+    entry: PoolEntry
+    miner: str
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """Documents of one list in its order, up to the window's end: eligible ones, and those that the judge withheld.
+
+    `acquitted` holds both, in the list's order.
+    """
+
+    eligible: list[Negative]
+    withheld: list[Negative]
+    acquitted: list[Negative]
+
+
+def _first_hit(entry: PoolEntry) -> tuple[str, int | None]:
+    return (entry.hits[0].miner, entry.hits[0].rank) if entry.hits else ("spare", None)
+
+
+def _walk(sought: Sought, entries: Iterable[_Found], counts: Counter[str]) -> _Walked:
+    last = sought.rules.select.window[1]
+    walked = _Walked([], [], [])
+    for found in entries:
+        passage = sought.case.passages.get(found.entry.doc_id)
+        if passage is None:
+            counts["excluded_no_document"] += 1
+            continue
+        verdict = sought.screen.verdicts.get(found.entry.doc_id)
+        negative = Negative(passage, found.entry.score, found.miner, found.rank, verdict)
+        rule = _rule(sought, negative)
         if rule is None:
-            eligible.append(negative)
-            if len(eligible) == last:
+            walked.eligible.append(negative)
+            walked.acquitted.append(negative)
+            if len(walked.eligible) == last:
                 break
             continue
         counts[f"excluded_{rule}"] += 1
         if rule in ("unjudged", "judged_relevant", "judged_partly_relevant"):
-            withheld.append(negative)
-    picked = pick_from(eligible[first - 1 :], select.pick, needed, sought.rules.seed, sought.case.query.query_id)
-    if len(picked) == needed:
-        return picked, None
-    return picked, _cause(sought, len(eligible), withheld, needed)
+            walked.withheld.append(negative)
+            walked.acquitted.append(negative)
+    return walked
 
 
-def _walk(sought: Sought, taken: set[str], counts: Counter[str]) -> Iterator[tuple[Negative, Identity | Rule | None]]:
-    screen = sought.screen
-    for entry in sorted(sought.candidate.pool, key=lambda each: (-each.score, each.doc_id)):
-        passage = sought.case.passages.get(entry.doc_id)
-        if entry.doc_id in taken:
-            continue
-        if passage is None:
-            counts["excluded_no_document"] += 1
-            continue
-        negative = _from_pool(sought, entry)
-        rule = (
-            sought.guard.identity(passage)
-            or screen.free_rule(passage, entry.score)
-            or screen.judged_rule(entry.doc_id)
-            or screen.near_equal_rule(passage)
-        )
-        yield negative, rule
+def _rule(sought: Sought, negative: Negative) -> Identity | Rule | None:
+    screen, passage = sought.screen, negative.passage
+    return (
+        sought.guard.identity(passage)
+        or screen.free_rule(passage, negative.score or 0.0)
+        or screen.judged_rule(passage.doc_id)
+        or screen.near_equal_rule(passage)
+    )
 
 
-def _from_pool(sought: Sought, entry: PoolEntry) -> Negative:
-    passage = sought.case.passages[entry.doc_id]
-    miner, rank = (entry.hits[0].miner, entry.hits[0].rank) if entry.hits else ("spare", None)
-    return Negative(passage, entry.score, miner, rank, sought.screen.verdicts.get(entry.doc_id))
+def _lists_of_miners(sought: Sought, pool: Sequence[PoolEntry]) -> list[list[_Found]]:
+    """Returns each miner's list by its ranks; spare documents end the reference miner's, by score."""
+    lists: dict[str, list[_Found]] = {miner: [] for miner in sought.rules.mine.miners}
+    for entry in pool:
+        for hit in entry.hits:
+            lists.setdefault(hit.miner, []).append(_Found(entry, hit.miner, hit.rank))
+    for found in lists.values():
+        found.sort(key=lambda each: (each.rank or 0, each.entry.doc_id))
+    spare = sorted((entry for entry in pool if not entry.hits), key=lambda each: (-each.score, each.doc_id))
+    first, *others = sought.rules.mine.miners
+    lists[first] += [_Found(entry, "spare", None) for entry in spare]
+    return [lists[name] for name in (first, *others, *sorted(set(lists) - {first, *others}))]
 
 
-def _cause(sought: Sought, eligible: int, withheld: Sequence[Negative], needed: int) -> Shortage:
+def _in_turn(sought: Sought, lists: Iterable[Sequence[Negative]], needed: int) -> list[Negative]:
+    select, query_id = sought.rules.select, sought.case.query.query_id
+    windows = [each[select.window[0] - 1 : select.window[1]] for each in lists]
+    ordered = [preferred(window, select.pick, sought.rules.seed, query_id) for window in windows]
+    keep = select.per_miner is not None and select.per_miner.duplicates == "keep"
+    return in_turn(ordered, needed, duplicates=keep)
+
+
+def _cause_of_lists(sought: Sought, lists: Sequence[_Walked], needed: int) -> Shortage:
+    screen, last = sought.screen, sought.rules.select.window[1]
+    acquitted = [[each for each in walked.acquitted if not screen.near_equal_rule(each.passage)] for walked in lists]
+    if len(_in_turn(sought, acquitted, needed)) == needed:
+        return "judged"
+    exhausted = pool_is_exhausted(sought.candidate, sought.rules, screen.ceiling)
+    return "corpus" if exhausted and all(len(walked.eligible) < last for walked in lists) else "spare"
+
+
+def _cause(sought: Sought, walked: _Walked, needed: int) -> Shortage:
     """Returns the cause; texts of documents that only the judge withheld are compared here, for short rows alone."""
     screen, select = sought.screen, sought.rules.select
-    acquitted = 0
-    for negative in withheld:
+    eligible, acquitted = len(walked.eligible), 0
+    for negative in walked.withheld:
         if places(select.window, eligible + acquitted) >= needed:
             break
         if screen.near_equal_rule(negative.passage) is None:

@@ -34,23 +34,50 @@ class Negative:
 
 
 def pick_from(window: Sequence[Negative], pick: Pick, number: int, seed: int, query_id: str) -> list[Negative]:
-    """Returns at most `number` documents of a window that is sorted by eligible rank.
+    """Returns at most `number` documents of a window that is sorted by eligible rank: the first by `preferred`.
 
-    `hardest` takes the first; `random` those with the smallest sha256 of (seed, query_id, doc_id), in the window's
-    order; `lowest_ranked` those with the lowest fused score of the judge, then the lowest reference score, then the
-    smallest id, lowest first.
+    Those of `random` stand in the window's order.
+    """
+    picked = preferred(window, pick, seed, query_id)[:number]
+    if pick == "random":
+        drawn = {each.passage.doc_id for each in picked}
+        return [each for each in window if each.passage.doc_id in drawn]
+    return picked
+
+
+def preferred(window: Sequence[Negative], pick: Pick, seed: int, query_id: str) -> list[Negative]:
+    """Returns a window in the order in which a rule picks from it.
+
+    `hardest` keeps the window's order; `random` goes by sha256 of (seed, query_id, doc_id); `lowest_ranked` by the
+    judge's fused score, then the reference score, then the id, each from the lowest. Without a verdict the fused
+    score counts as 0.
     """
     match pick:
         case "hardest":
-            return list(window[:number])
+            return list(window)
         case "random":
-            drawn = {
-                each.passage.doc_id
-                for each in sorted(window, key=lambda each: sha256_json([seed, query_id, each.passage.doc_id]))[:number]
-            }
-            return [each for each in window if each.passage.doc_id in drawn]
+            return sorted(window, key=lambda each: sha256_json([seed, query_id, each.passage.doc_id]))
         case "lowest_ranked":
-            return sorted(window, key=_lowest)[:number]
+            return sorted(window, key=_lowest)
+
+
+def in_turn(lists: Sequence[Sequence[Negative]], number: int, *, duplicates: bool) -> list[Negative]:
+    """Returns at most `number` documents, one of each list in turn until all are used up.
+
+    With `duplicates` a document is given by every list that has it; else by the first whose turn it is, and the
+    others pass on to their next. One per teacher: NV-Retriever (arXiv:2407.15831), section 5.2.
+    """
+    waiting = [list(reversed(each)) for each in lists]
+    picked: list[Negative] = []
+    taken: set[str] = set()
+    while len(picked) < number and any(waiting):
+        for each in waiting:
+            while each and not duplicates and each[-1].passage.doc_id in taken:
+                each.pop()
+            if each and len(picked) < number:
+                picked.append(each.pop())
+                taken.add(picked[-1].passage.doc_id)
+    return picked
 
 
 def _lowest(negative: Negative) -> tuple[float, float, str]:

@@ -14,7 +14,7 @@ from oreline.selection.near_equal import NearEqual
 from oreline.selection.negatives import Sought, known_negatives, mined_negatives
 from oreline.selection.picks import Negative
 from oreline.selection.positives import Positive, in_order, labelled_positives
-from oreline.selection.relabelling import policy_for, relabel
+from oreline.selection.relabelling import Relabelled, policy_for, relabel
 from oreline.selection.shortages import is_stricter, mine_ceiling, scores_of
 from oreline.selection.verdicts import Verdict, verdicts_of
 
@@ -39,7 +39,8 @@ def select_row(case: Case, rules: Rules, near_equal: NearEqual) -> Selected:
     """Makes the training row of one query.
 
     `near_equal` compares texts by `select.near_equal` and may be shared by queries, as it only remembers shingles.
-    Reasons of a reject: no_positive, not_mined, no_relevant_passage, low_grade, failed_round_trip, short_row.
+    Reasons of a reject: no_positive, not_mined, no_relevant_passage, false_negatives, low_grade, failed_round_trip,
+    short_row.
     """
     counts: Counter[str] = Counter()
     try:
@@ -70,6 +71,7 @@ class _Way:
         if rules.select.negatives == 0:
             return self._row(labelled, [], None)
         candidate = self._candidate()
+        self._compare_with_judge(labelled)
         positives = self._gated(self._relabelled(labelled, verdicts), labelled)
         ceiling = self._ceiling(positives, candidate)
         family = family_of(positives, case.passages)
@@ -87,15 +89,38 @@ class _Way:
             raise _Dropped("not_mined", "mine has no row for this query; its rejects and those of embed say why")
         return self.case.candidate
 
+    def _compare_with_judge(self, labelled: Sequence[Positive]) -> None:
+        """Counts whether round trip and judge agree about the labelled positives, before anything acts on them."""
+        settings = self.rules.select.gates.round_trip
+        said = [each.verdict.relevance for each in labelled if each.verdict and each.verdict.relevance]
+        if settings.action == "off" or not said or all(each.rank is None for each in labelled):
+            return
+        found = "found" if passes_round_trip(settings, labelled) else "missed"
+        judged = "relevant" if "relevant" in said else "not_relevant"
+        self.counts[f"round_trip_{found}_judged_{judged}"] += 1
+
     def _relabelled(self, labelled: Sequence[Positive], verdicts: dict[str, Verdict]) -> Sequence[Positive]:
         policy = policy_for(self.rules.select.relabel, self.case.query.origin)
-        relabelled = relabel(policy, self.case, labelled, verdicts)
+        relabelled = relabel(policy, self.case, labelled, verdicts, self.rules)
         if not relabelled.positives:
             shown = sum(1 for verdict in verdicts.values() if verdict.relevance is not None)
             raise _Dropped("no_relevant_passage", f"none of the {shown} documents that the judge saw is relevant")
         if relabelled.changed:
             self.counts["relabelled"] += 1
+        if relabelled.further:
+            self.counts["false_negatives"] += relabelled.further
+            self.counts["rows_with_false_negatives"] += 1
+        self._check_further(relabelled)
         return relabelled.positives
+
+    def _check_further(self, relabelled: Relabelled) -> None:
+        settings = self.rules.select.false_negatives
+        if settings.most is not None and relabelled.further > settings.most:
+            found = f"the judge finds {relabelled.further} further documents relevant"
+            raise _Dropped("false_negatives", f"{found}, select.false_negatives.most is {settings.most}")
+        if settings.action == "drop_row" and relabelled.left:
+            found = f"the judge finds {relabelled.left} documents relevant that are no positives of the row"
+            raise _Dropped("false_negatives", f"{found}, select.false_negatives.action is drop_row")
 
     def _gated(self, positives: Sequence[Positive], labelled: Sequence[Positive]) -> list[Positive]:
         gates = self.rules.select.gates

@@ -48,13 +48,18 @@ def pool_is_exhausted(candidate: Candidate, rules: Rules, ceiling: float | None)
     It does if mining found fewer than `mine.top_k`; or fewer than `mine.spare` below its own ceiling, while select's
     is no higher and siblings, which are never spare, are not allowed.
     """
-    if sum(1 for entry in candidate.pool if entry.hits) < rules.mine.top_k:
+    if hits_of(candidate, rules.mine.miners[0]) < rules.mine.top_k:
         return True
     limit = mine_ceiling(rules, candidate.positives)
     below = sum(1 for entry in candidate.pool if limit is None or entry.score < limit)
     if rules.select.siblings == "allow" or below >= rules.mine.spare:
         return False
     return limit is None or (ceiling is not None and ceiling <= limit)
+
+
+def hits_of(candidate: Candidate, miner: str) -> int:
+    """Returns how many documents of a pool a miner found."""
+    return sum(1 for entry in candidate.pool for hit in entry.hits if hit.miner == miner)
 
 
 def mine_ceiling(rules: Rules, positives: Sequence[Scored]) -> float | None:

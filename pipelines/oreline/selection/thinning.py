@@ -18,6 +18,7 @@ from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
 from oreline.records import Reject
 from oreline.search.corpus import missing_vectors
+from oreline.selection import rates
 from oreline.selection.aside import REPORT, Piece, packed, read_rows, triples_of
 from oreline.selection.query_vectors import pairs_of_blocks, with_vectors, write_edges
 from oreline.stages.catalog import stage_workers
@@ -99,8 +100,9 @@ class Thinning:
         writer.arrow("triples", kept)
         writer.kept(kept.column("query_id").to_pylist())
         told = {row["row"]: row for row in gone.to_pylist()}
-        for row in rows.filter(goes).select(["place", "query"]).to_pylist():
+        for row in rows.filter(goes).select(["place", "query", "dataset", "task", "lang"]).to_pylist():
             writer.dropped(id_at(row["place"]), _reject(told[row["place"]], row["query"]))
+            rates.tally(writer, row["dataset"], row["task"], row["lang"], "dropped")
         heartbeat = Heartbeat(self.job)
         heartbeat.add(rows.num_rows)
         heartbeat.flush()

@@ -10,11 +10,14 @@ import pyarrow as pa
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job, StageWriter
 from oreline.records import Query, Triple
+from oreline.selection import rates
 from oreline.selection.aside import REPORT, put_aside
 from oreline.selection.blocks import block_queries, read_cases
 from oreline.selection.cases import Rules
 from oreline.selection.near_equal import NearEqual
 from oreline.selection.rows import select_row
+from oreline.selection.small import small_corpora
+from oreline.stages.quantiles import DropLow
 from oreline.stages.wiring import RowGroups, Spread, decode_row_group
 
 
@@ -28,7 +31,7 @@ class Select(beam.PTransform):
         super().__init__()
 
     def expand(self, root: beam.Pipeline) -> "beam.PCollection[bytes]":
-        """Wires the stage: row groups of queries, cut into blocks, each selected by itself; then near queries go."""
+        """Wires the stage: row groups of queries, cut into blocks, each selected by itself; low and near rows go."""
         selected = (
             root
             | "ListQueries" >> RowGroups(self.job, ("queries",))
@@ -36,6 +39,8 @@ class Select(beam.PTransform):
             | "SpreadBlocks" >> Spread()
             | "SelectRows" >> beam.ParDo(SelectRows(self.job)).with_output_types(tuple[int, bytes])
         )
+        if self.job.recipe.select.gates.score_quantile is not None:
+            selected |= "DropLow" >> DropLow(self.job)
         reports = selected | "Reports" >> beam.FlatMap(reports_of).with_output_types(bytes)
         if self.job.recipe.select.near_queries is None:
             return reports
@@ -68,9 +73,15 @@ class SelectRows(beam.DoFn):
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._small: dict[str, int] | None = None
+
+    def _small_corpora(self) -> dict[str, int]:
+        if self._small is None:
+            self._small = small_corpora(self._job)
+        return self._small
 
     def process(self, block: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yields the block's report, and with `select.near_queries` references to the selected rows by scope."""
+        """Yields the block's report; where rows wait for a later rule, references to them by scope, too."""
         writer = StageWriter(self._job)
         problem = _problem(self._job)
         if problem is not None:
@@ -82,7 +93,10 @@ class SelectRows(beam.DoFn):
         reference, start, rows = json.loads(block)
         queries = self._job.read(decode_row_group(reference.encode())).slice(start, rows)
         rows = self._rows(queries, writer)
-        if self._job.recipe.select.near_queries is None:
+        if small := self._small_corpora():
+            writer.fact("round_trip_small_corpora", dict(small))
+        select = self._job.recipe.select
+        if select.near_queries is None and select.gates.score_quantile is None:
             writer.kept(query.query_id for query, _ in rows)
             writer.rows("triples", [triple for _, triple in rows])
         else:
@@ -105,6 +119,10 @@ class SelectRows(beam.DoFn):
             for name, number in selected.counts.items():
                 if number:
                     writer.count(name, number)
+            happened: list[rates.Event] = ["in"]
+            happened += ["dropped"] if selected.reject is not None else []
+            happened += ["relabelled"] if selected.counts["relabelled"] else []
+            rates.tally(writer, case.query.dataset, case.query.task_type, case.query.lang, *happened)
             heartbeat.add(1)
         heartbeat.flush()
         return rows

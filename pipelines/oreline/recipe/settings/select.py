@@ -17,6 +17,18 @@ class RoundTrip(Settings):
     """What happens to a query whose best positive fails."""
 
 
+class ScoreQuantile(Settings):
+    """Rows go whose best positive scores lowest among the rows of its source: dataset, origin and writer.
+
+    A share instead of a fixed score, as similarities of different encoders and corpora do not compare.
+    """
+
+    below: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """Share of a source's rows that go, at most; rows of equal score go or stay together."""
+    human: bool = False
+    """Whether rows of human queries may go too."""
+
+
 class Gates(Settings):
     """What a query must pass."""
 
@@ -24,6 +36,8 @@ class Gates(Settings):
     """By exact rank."""
     positive_grade: Annotated[int, Field(ge=0, le=3)] = 2
     """Least grade of a positive, where a judge graded it."""
+    score_quantile: ScoreQuantile | None = None
+    """By the score of the positive within its source; null: no row goes."""
 
 
 class Relabel(Settings):
@@ -35,6 +49,30 @@ class Relabel(Settings):
     """As above, for human queries."""
     extractive: Literal["best", "add", "keep"] = "keep"
     """As above, for extractive ones."""
+
+
+class FalseNegatives(Settings):
+    """Documents beside the positives that a judge finds relevant; they are negatives under no setting (RLHN).
+
+    To make them further positives, say so by origin: `select.relabel`, `add`.
+    """
+
+    action: Literal["drop_negative", "drop_row"] = "drop_negative"
+    """drop_negative: they are left out; drop_row: the row goes if relabelling leaves one out."""
+    most: CountOrZero | None = 7
+    """More of them drop the row, whether relabelled or not; null: no number does."""
+    given: bool = False
+    """Whether given negatives that a judge finds relevant are such documents too, as where an existing set is
+    cleaned; else they are left out, and believed to be no positives."""
+    except_datasets: list[str] = Field(default=[])
+    """Datasets whose rows are made as if no judge had run, such as ArguAna: what answers there is the opposite."""
+
+
+class PerMiner(Settings):
+    """Each miner gives its share of the negatives from its own list: the window and the pick are taken in each."""
+
+    duplicates: Literal["drop", "keep"] = "drop"
+    """keep: a document that several miners give stands in the row as often, which weights it (NV-Retriever)."""
 
 
 class NearQueries(Settings):
@@ -69,6 +107,10 @@ class Select(Settings):
     """Word-5-gram Jaccard with a positive from which a document is no negative; null switches the rule off."""
     siblings: Literal["judge", "exclude", "allow"] = "judge"
     """Other chunks of a positive's parent; `judge`: eligible only if a judge found them irrelevant."""
+    false_negatives: FalseNegatives = FalseNegatives()
+    """What happens where a judge finds further documents relevant."""
+    per_miner: PerMiner | None = None
+    """Whether each miner gives its share of the negatives; null: one list, by the reference score."""
     near_queries: NearQueries | None = None
     """Of rows whose queries are near by cosine, within dataset, instruction and split, one stays; null: all do."""
     shortage: Literal["keep", "drop"] = "keep"

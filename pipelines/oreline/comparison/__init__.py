@@ -1,0 +1,1 @@
+"""Comparison: what two outputs differ in, stage by stage and row by row, and why."""
