@@ -5,7 +5,9 @@ from oreline.exporters.again import paths_of
 from oreline.reports.contamination import benchmarks_report
 from oreline.reports.fates import fates_table
 from oreline.reports.finished import manifests_of
+from oreline.reports.judges import judges_report
 from oreline.reports.plain import Report, words
+from oreline.reports.selection import warnings_of
 from oreline.reports.triples import sample_triples, triple_card
 from oreline.running import RunResult
 from oreline.tables.manifest import Manifest
@@ -22,10 +24,14 @@ def ending(result: RunResult, examples: int, seed: int) -> Report:
     asked = {each.name for each in result.stages if each.how != "left_out"}
     manifests = {name: manifest for name, manifest in manifests_of(result.output).items() if name in asked}
     report: Report = [fates_table(manifests, skips), "", *benchmarks_report(result.output, manifests)]
+    if "select" in manifests:
+        report += [words(f"{each}\n", "yellow") for each in warnings_of(manifests["select"])]
     if result.triples and examples and "select" in manifests:
         drawn = sample_triples(result.output, examples, seed)
         report.append(words(f"{len(drawn)} of {result.triples:,} triples, drawn by a hash of their ids:\n", "bold"))
         report += [triple_card(each) for each in drawn]
+    if "judge" in manifests:
+        report += judges_report(manifests["judge"])
     if result.spent.stages:
         report.append(words(_money(result)))
     return report + [f"wrote {path}" for path in _paths(result.output, manifests)]

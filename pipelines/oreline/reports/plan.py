@@ -30,7 +30,7 @@ def plan_report(plan: Sequence[Planned], forecast: Forecast) -> Report:
     """Returns the plan for a terminal: stages, then what models would be asked, and what the numbers rest on."""
     report: Report = [plan_table(plan)]
     if not forecast.stages:
-        return [*report, words("No model would be called.")]
+        return [*report, words("No model would be called."), *map(words, forecast.notes)]
     report.append(cost_table(forecast))
     report.extend(words(line) for line in _told(forecast))
     report.extend(words(f"Warning: {line}", "yellow") for line in forecast.warnings)
@@ -66,7 +66,7 @@ def cost_table(forecast: Forecast) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for stage in forecast.stages:
         numbers = (stage.calls, stage.prompt_tokens, stage.output_tokens)
-        table.add_row(stage.stage, *_cells(numbers, stage.dollars, stage.seconds))
+        table.add_row(stage.label, *_cells(numbers, stage.dollars, stage.seconds))
         for model in stage.models if len(stage.models) > 1 else ():
             own = model.drawn_calls
             price = model.price_of(own)
@@ -101,6 +101,7 @@ def plan_json(plan: Sequence[Planned], forecast: Forecast) -> Json:
         },
         "budgets": [_outlook_json(each) for each in forecast.outlooks],
         "warnings": [*forecast.warnings],
+        "notes": [*forecast.notes],
     }
 
 
@@ -159,7 +160,8 @@ def _told(forecast: Forecast) -> Iterator[str]:
     ):
         yield f"{model[0]} {model[1]}: {model[2]}"
     for stage in forecast.stages:
-        yield "; ".join([f"{stage.stage}: {_requests_told(stage)}", *stage.basis])
+        yield "; ".join([f"{stage.label}: {_requests_told(stage)}", *stage.basis])
+    yield from forecast.notes
     for outlook in forecast.outlooks:
         yield f"{outlook.told}."
 
@@ -175,6 +177,7 @@ def _requests_told(stage: StageForecast) -> str:
 def _stage_json(stage: StageForecast) -> Json:
     return {
         "stage": stage.stage,
+        "scorer": stage.scorer,
         "exact": stage.exact,
         "requests": _bounds(stage.requests),
         "journaled": stage.journaled,

@@ -14,8 +14,8 @@ from oreline.ids import Json
 from oreline.recipe.loading import load_recipe
 from oreline.recipe.settings import Recipe
 from oreline.records import ID_COLUMN
+from oreline.reports import judges, rates, train, written
 from oreline.reports import rejects as rejected
-from oreline.reports import train
 from oreline.reports.clusters import clusters as clustered
 from oreline.reports.contamination import benchmarks_lines, benchmarks_report, contamination_report
 from oreline.reports.fates import all_fates, fates_table
@@ -24,6 +24,7 @@ from oreline.reports.journal import answers_report, journal_report
 from oreline.reports.places import Place, place_of
 from oreline.reports.plain import Report, visible, words
 from oreline.reports.rows import json_line, row_card, value_line
+from oreline.reports.selection import FACTS, selection_report
 from oreline.reports.triples import drawn_triples, triple_card
 from oreline.stages.catalog import STAGES
 from oreline.tables.manifest import Manifest, read_manifest
@@ -149,16 +150,22 @@ def _stage(place: Place, limit: int, *, as_json: bool) -> Report:
         raise CallError(f"{place.path}: there is no manifest of a stage {place.stage!r} in {place.output}")
     if as_json:
         return [value_line(manifest.to_json())]
-    report: Report = [fates_table({manifest.stage: manifest}, {}), Text("")]
+    report: Report = [fates_table({manifest.stage: manifest}, {}), Text(""), *rates.rates_report(manifest)]
     for table, parts in manifest.tables.items():
         size = sum(part.size for part in parts)
         report.append(words(f"{table}: {manifest.rows(table):,} rows, {len(parts)} parts, {size / 2**20:,.1f} MB"))
     report += [words(f"{name}: {number:,}", "dim") for name, number in manifest.counts.items()]
-    report += [words(f"{name}: {visible(json.dumps(fact))}", "dim") for name, fact in manifest.facts.items()]
+    told = {*FACTS, *judges.FACTS, *rates.FACTS, *written.FACTS}
+    facts = {name: fact for name, fact in manifest.facts.items() if name not in told}
+    report += [words(f"{name}: {visible(json.dumps(fact))}", "dim") for name, fact in facts.items()]
+    report += judges.judges_report(manifest)
     report.append(
         words(f"written {manifest.written}, version {manifest.version}, {manifest.fingerprint[:12]}\n", "dim")
     )
-    main = next((name for name in manifest.tables if name in ID_COLUMN and name not in _ASIDE), None)
+    report += written.written_report(manifest)
+    report += selection_report(manifest)
+    tables = sorted(manifest.tables, key=lambda name: name == "pairs")  # of filter, the queries with their ratings
+    main = next((name for name in tables if name in ID_COLUMN and name not in _ASIDE), None)
     if main is not None and limit:
         report += _table(Place("table", place.path, place.output, place.stage, main), min(limit, 3), as_json=False)
     return report
