@@ -38,10 +38,10 @@ STRONG = {"input": 1.0, "output": 4.0}
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run made of the rows, and what each judge gave and cost."""
+    """What one run made of the rows, and what the judges that it asked gave and cost."""
 
     outcome: Outcome
-    verdicts: dict[str, int]
+    verdicts: int
     dollars: float
 
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs the benchmark, prints its tables and writes them to `benchmarks/results/relabel.md`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="+", help="BEIR folders")
-    parser.add_argument("--queries", type=int, help="at most so many queries, for a quick look; nothing is written")
+    parser.add_argument("--queries", type=int, help="at most so many queries of each folder")
     options = parser.parse_args(arguments)
     lines = ["# What judging repairs", ""]
     for folder in options.data:
@@ -60,16 +60,15 @@ def main(arguments: Sequence[str]) -> None:
     )
     text = "\n".join(lines)
     print(text)
-    if options.queries is None:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "relabel.md").write_text(text + "\n", encoding="utf-8")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "relabel.md").write_text(text + "\n", encoding="utf-8")
 
 
 _HEAD = (
     (
         "| judge | verdicts wrong | swaps detected | repaired (of those that can be) | row dropped | missed | "
         "good rows kept | dropped | damaged | rows with a false negative | negatives that are one | "
-        "verdicts: first / second | dollars |"
+        "verdicts: first + strong | dollars: first + strong |"
     ),
     "| --- " * 2 + "| --: " * 11 + "|",
 )
@@ -90,9 +89,10 @@ def _section(folder: Path, most: int | None) -> list[str]:
         case = Case(root, folder.name, corpus, swapped, whole)
         lines.append(_line("none", 0.0, _run(case, None, cascade=False)))
         for error in ERRORS:
-            for cascade in (False, True):
-                measured = _run(case, error, cascade=cascade)
-                lines.append(_line("cascade" if cascade else "listwise", error, measured))
+            cheap = _run(case, error, cascade=False)
+            lines.append(_line("listwise", error, cheap))
+            # The first judge's verdicts are kept: the second run asks, and pays, the strong one alone.
+            lines.append(_line("cascade", error, _run(case, error, cascade=True), cheap))
     return [*lines, ""]
 
 
@@ -136,7 +136,9 @@ def _run(case: Case, error: float | None, *, cascade: bool) -> Measured:
                 recipe["judge"] = {"cascade": {"llm": {**model, "model": second, "price": STRONG}}}
         oreline.run(recipe)
     judged = read_manifest(str(output), "judge") if error is not None else None
-    return Measured(outcome(output, case.name, case.swapped, case.whole), judge.verdicts, _dollars(judged))
+    return Measured(
+        outcome(output, case.name, case.swapped, case.whole), sum(judge.verdicts.values()), _dollars(judged)
+    )
 
 
 def _source(case: Case) -> dict[str, object]:
@@ -149,10 +151,12 @@ def _dollars(manifest: Manifest | None) -> float:
     return 0.0 if manifest is None else manifest.counts.get("microdollars", 0) / 1e6
 
 
-def _line(judge: str, error: float, measured: Measured) -> str:
+def _line(judge: str, error: float, measured: Measured, cheap: Measured | None = None) -> str:
     found = measured.outcome
     rows, negatives = found.false_negatives
-    verdicts = " / ".join(f"{number:,}" for number in measured.verdicts.values()) or "-"
+    each = [measured] if cheap is None else [cheap, measured]
+    verdicts = " + ".join(f"{one.verdicts:,}" for one in each)
+    dollars = " + ".join(f"{one.dollars:.2f}" for one in each)
     cells = [
         f"{found.detected:.1%}",
         f"{found.repaired:,} of {found.repairable:,}" if judge != "none" else "-",
@@ -163,8 +167,8 @@ def _line(judge: str, error: float, measured: Measured) -> str:
         f"{found.damaged:,}",
         f"{rows:.1%}",
         f"{negatives:.2%}",
-        verdicts,
-        f"{measured.dollars:.2f}" if judge != "none" else "-",
+        verdicts if judge != "none" else "-",
+        dollars if judge != "none" else "-",
     ]
     return f"| {judge} | {error:.0%} | {' | '.join(cells)} |"
 

@@ -65,6 +65,7 @@ TASKS = {
     "fact_checking": "Given a claim, find a passage that supports or refutes it.",
     "sentence_similarity": "Given a statement, find a passage that says the same.",
     "code_retrieval": "Given what code should do, find code that does it.",
+    "free_form": "Given something of one's own, find a passage that bears on it.",
 }
 
 
@@ -82,9 +83,22 @@ def fret(sight: Sight) -> Json:
     return {"queries": queries}
 
 
+def summary(sight: Sight) -> Json:
+    """The first two sentences of a passage."""
+    return {"summary": ". ".join(sentences(sight.text("document"))[:2]) + "."}
+
+
+def questions(sight: Sight) -> Json:
+    """Questions about words of the summary's and the passage's sentences."""
+    shown = [*sentences(sight.text("summary")), *sentences(sight.text("document"))]
+    return {"questions": [f"what about {keywords(shown[place % len(shown)])}" for place in range(sight.count())]}
+
+
 Deriver = Callable[[Sight], Json]
 
 DERIVERS: dict[frozenset[str], Deriver] = {
     frozenset({"queries"}): fret,
+    frozenset({"summary"}): summary,
+    frozenset({"questions"}): questions,
 }
 """Derivers by the keys of the answer that they make."""

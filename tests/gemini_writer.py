@@ -2,7 +2,7 @@
 
 It understands no language. Strings are telling words of a sentence in the prompt's delimited parts; numbers lie in the
 middle of their range; where the prompt numbers its parts (`<document number="1">`) and the schema asks for a list of
-grades, each part is graded by the words it shares with the query.
+grades, each part is graded by the words it shares with the query; so is a single document beside a query.
 """
 
 import hashlib
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from derivers import DERIVERS, Sight
+from generated_derivers import FROM_NOTHING
 from oreline.ids import Json
+from question_derivers import QUESTIONS
 
 Schema = dict[str, Json]
 
@@ -58,8 +60,9 @@ class Writer:
         self._sentences = [each for each in _SENTENCE.findall(text) if len(words_of(each)) > 2] or [text]
 
     def answer(self) -> str:
-        derive = DERIVERS.get(frozenset(cast("Schema", self._schema.get("properties", {}))))
-        derived = derive(Sight(self._prompt)) if derive is not None and self._parts else None
+        keys = frozenset(cast("Schema", self._schema.get("properties", {})))
+        derive = FROM_NOTHING.get(keys) or ((DERIVERS | QUESTIONS).get(keys) if self._parts else None)
+        derived = None if derive is None else derive(Sight(self._prompt))
         value = self._value(self._schema, "answer", None) if derived is None else derived
         return json.dumps(value, ensure_ascii=False)
 
@@ -69,6 +72,8 @@ class Writer:
             return schema["const"]
         if "enum" in schema:
             values = cast("list[Json]", schema["enum"])
+            if "none" in values:
+                return "none"
             return values[self._salt[0] % len(values)]
         match schema.get("type"):
             case "object":
@@ -107,10 +112,17 @@ class Writer:
     def _integer(self, schema: Schema, name: str, part: Part | None) -> int:
         least, most = cast("int", schema.get("minimum", 0)), cast("int", schema.get("maximum", 3))
         if part is None:
-            return int(least + most + 1) // 2
+            return self._of_the_one_document(least, most) if name == "grade" else int(least + most + 1) // 2
         if name in _NUMBER_NAMES:
             return part.number or 0
         return int(least + round((most - least) * self._overlap(part)))
+
+    def _of_the_one_document(self, least: int, most: int) -> int:
+        """Grades a single document, where there is one beside a query, as it would stand among several."""
+        shown = [part for part in self._parts if part.tag == "document" and part.number is None]
+        if len(shown) != 1 or not self._query:
+            return int(least + most + 1) // 2
+        return int(least + round((most - least) * self._overlap(shown[0])))
 
     def _overlap(self, part: Part) -> float:
         """The share of the query's words that stand in a part, 0 to 1; a part that is a query itself gets 0.7."""

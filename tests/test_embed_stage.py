@@ -23,7 +23,7 @@ from oreline.stages.mine import Mine
 from oreline.stages.wiring import encode_row_group
 from oreline.tables.reading import RowGroup
 
-from house import finish, recipe_for, rows_of, run_stage
+from house import finish, recipe_for, rows_of, run_stage, unrun_pipeline
 
 INPUTS = {"documents": "ingest", "queries": "ingest"}
 TEXTS = ("Acromegaly is a hormonal disorder.", "La thyroïde 🦋 est une glande.", "set -e", "מחלה נדירה", "x " * 400)
@@ -161,9 +161,9 @@ def test_ctrl_c_keeps_the_output_and_says_so(tmp_path: Path) -> None:
 def test_no_pickle_coder_stands_outside_run_inference(tmp_path: Path, stage: type[beam.PTransform]) -> None:
     inputs = {**INPUTS, "pairs": "ingest", "vectors": "embed"}
     job = Job(str(tmp_path), stage.__name__.lower(), recipe_for(tmp_path), inputs)
-    pipeline = beam.Pipeline()
-    _ = pipeline | "Stage" >> stage(job)
-    proto, context = pipeline.to_runner_api(return_context=True)
+    with unrun_pipeline() as pipeline:
+        _ = pipeline | "Stage" >> stage(job)
+        proto, context = pipeline.to_runner_api(return_context=True)
     seen = set()
     for transform in proto.components.transforms.values():
         for output in transform.outputs.values():

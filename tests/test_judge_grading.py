@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from oreline.judging import listwise
 from oreline.judging.answers import DocumentGrade, RaterAnswer
+from oreline.judging.grades import verdict_of
 from oreline.judging.instructions import DEFAULTS, instruction_of
 from oreline.judging.shown import MOST_SHOWN, calls_of, judged_documents
 from oreline.recipe.settings import MarginCeiling, PercentCeiling, ScoreCeiling
@@ -103,7 +104,7 @@ def test_a_reason_is_asked_for_before_the_grade_but_an_answer_without_one_counts
     ("grade", "verdict"), [(0, "irrelevant"), (1, "partly_relevant"), (2, "relevant"), (3, "relevant")]
 )
 def test_a_grade_means(grade: int, verdict: str) -> None:
-    assert listwise.verdict_of(grade) == verdict
+    assert verdict_of(grade) == verdict
 
 
 def test_the_judge_sees_the_querys_instruction_or_its_tasks() -> None:

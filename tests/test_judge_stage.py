@@ -7,48 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from oreline.judging.listwise import DOCUMENT_TOKENS, unit_id
+import judge_house
+from judge_house import gemini, judged, world
+from oreline.judging.cases import unit_id
 from oreline.judging.shown import calls_of, judged_documents
+from oreline.judging.texts import DOCUMENT_TOKENS
 from oreline.recipe.settings import PercentCeiling, Recipe
-from oreline.records import Candidate, Document, FateRow, Judgement, Pair, PoolEntry, Query, Reject, Scored
+from oreline.records import Candidate, FateRow, Judgement, PoolEntry, Reject, Scored
 from oreline.scripts import shortened
-from oreline.tables.manifest import Manifest
 from synthesize_world import docstrings, positive, query
 
 from gemini_server import GeminiServer
-from house import finish, recipe_for, rows_of, run_stage
-
-INPUTS = {"documents": "ingest", "queries": "ingest", "pairs": "ingest", "candidates": "mine"}
+from house import rows_of
 
 
 def recipe_of(output: Path, server: GeminiServer, cache: Path | None = None) -> Recipe:
-    llm = {"model": "gemini-3.5-flash-lite", "base_url": server.url, "server": "local"}
-    return recipe_for(output, llm=llm, judge={"top_k": 6}, **({"cache": str(cache)} if cache else {}))
-
-
-def world(queries: int, documents: list[Document]) -> tuple[list[Query], list[Pair], list[Candidate]]:
-    """Each query asks for a document by its title; the pool is what follows it in the list."""
-    asked, pairs, candidates = [], [], []
-    for place in range(queries):
-        own = documents[place]
-        query_id = f"python/q{place}"
-        asked.append(query(query_id, f"what does {own.title} do", "Find documentation." if place % 2 else None))
-        pairs.append(positive(query_id, own.doc_id))
-        pool = [
-            PoolEntry(each.doc_id, 0.7 - step / 100, []) for step, each in enumerate(documents[place + 2 : place + 42])
-        ]
-        known = [Scored(documents[place + 1].doc_id, 3, 0.6)]
-        candidates.append(Candidate(query_id, [Scored(own.doc_id, 1, 0.7)], known, pool))
-    return asked, pairs, candidates
-
-
-def judged(
-    recipe: Recipe, documents: list[Document], made: tuple[list[Query], list[Pair], list[Candidate]], *options: str
-) -> Manifest:
-    queries, pairs, candidates = made
-    finish(recipe, "ingest", {"documents": documents, "queries": queries, "pairs": pairs})
-    finish(recipe, "mine", {"candidates": candidates})
-    return run_stage(recipe, "judge", INPUTS, options)
+    return judge_house.recipe_of(output, gemini(server), cache)
 
 
 def test_every_chosen_document_of_every_query_is_graded_in_one_call(
@@ -157,7 +131,7 @@ def test_a_failed_call_drops_all_its_units_with_the_reason(tmp_path: Path, gemin
     manifest = judged(recipe_of(tmp_path, gemini_server), documents, made)
     units = judged_documents(made[2][2], 6, 4, PercentCeiling(percent_of_positive=0.95))
     rejects = rows_of(tmp_path, "judge", "rejects", Reject)
-    assert {each.row_id for each in rejects} == {unit_id("python/q2", doc_id) for doc_id in units}
+    assert {each.row_id for each in rejects} == {unit_id("python/q2", doc_id, "listwise") for doc_id in units}
     assert {each.reason for each in rejects} == {"blocked"}
     assert {each.unit_id for each in rows_of(tmp_path, "judge", "fates", FateRow)} == {each.row_id for each in rejects}
     assert manifest.books.balanced

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,12 @@ from gemini_writer import Writer
 from oreline import prompting
 from oreline.errors import CallError
 from oreline.ids import Json, canonical_json, sha256_json
+from oreline.judging.answers import RaterAnswer
 from oreline.llm.attempts import Ask, Settled, weigh
 from oreline.llm.providers.gemini_messages import reply_of
 from oreline.llm.providers.gemini_response import Response
 from oreline.llm.providers.google_errors import failure_kind, retry_delay
+from oreline.llm.providers.openai_messages import response_format
 from oreline.llm.requests import Answer, AnswerStatus, Request, request_for
 from oreline.prompting import Rendered
 from oreline.recipe.settings import Llm
@@ -71,9 +74,18 @@ def test_the_key_is_that_of_the_canonical_json_of_all_ingredients(
         "prompt": prompt, "draw": draw,
     }  # fmt: skip
     assert request.key == sha256_json(ingredients if scored is None else {**ingredients, "scored": scored})
-    assert (request.answer_schema, request.settings) == tuple(
-        canonical_json(each).decode() for each in (answer_schema, stated)
-    )
+    assert json.loads(request.answer_schema) == answer_schema
+    assert request.settings == canonical_json(stated).decode()
+
+
+def test_a_schema_is_sent_with_its_fields_in_their_own_order_so_that_the_reason_comes_before_the_grade() -> None:
+    asked = request_for(
+        LLM, prompting.load("filter/rater", RaterAnswer).render({"instruction": "find it", "query": "bees"}),
+        assigned_by="a", unit_ids=["a"],
+    )  # fmt: skip
+    assert list(json.loads(asked.answer_schema)["properties"]) == ["reason", "grade"]
+    shown = cast("dict[str, dict[str, dict[str, object]]]", response_format(asked.answer_schema)["json_schema"])
+    assert list(shown["schema"]["properties"]) == ["reason", "grade"]
 
 
 def test_what_does_not_change_the_answer_does_not_change_the_key() -> None:

@@ -80,7 +80,7 @@ def test_what_is_written_for_follows_the_rule_of_the_stage(tmp_path: Path) -> No
     recipe = recipe_for(tmp_path, llm={"model": "gemini-3.5-flash-lite"}, synthesize={"sample": 30})
     finish(recipe, "ingest", {"documents": documents, "queries": [], "pairs": []})
     plan = plan_of(Job(str(tmp_path), "synthesize", recipe, dict.fromkeys(("documents", "queries", "pairs"), "ingest")))
-    chosen = sum(plan.chooses(each.dataset, each.origin, each.doc_id) for each in documents)
+    chosen = sum(plan.chooses(each.dataset, each.origin, each.doc_id, each.lang) for each in documents)
     found = written_for(recipe, known(80))
     assert found.low <= chosen <= found.high <= 80
     assert written_for(recipe_of(), known(80)) == Range.exactly(80)

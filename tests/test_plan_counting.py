@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from judge_house import world
 from oreline.errors import StageFailed
 from oreline.forecast import counting
 from oreline.forecast.counting import Counted, count_requests
@@ -18,7 +19,6 @@ from oreline.tables.manifest import read_manifest, write_manifest
 from oreline.tables.parts import Part
 from oreline.writing.task import Writing
 from synthesize_world import docstrings, positive, query
-from test_judge_stage import world
 
 from gemini_server import GeminiServer
 from house import finish, recipe_for, run_stage

@@ -251,12 +251,15 @@ def test_every_step_of_a_plan_that_may_take_long_has_a_name() -> None:
         forecast(loaded.recipe, plan, adopt_from=None, counter=nowhere, progress=lambda _: None, during=during)
 
     planned()
-    assert steps == ["reading the journal", "reading source docs/, for 10 seconds or somewhat longer"]
+    assert steps[:2] == ["reading the journal", "reading source docs/, for 10 seconds or somewhat longer"]
+    assert [step.partition(" tokens of ")[0] for step in steps[2:]] == ["having gemini count the"]
     assert main(["run", "recipe.yaml", "--until", "dedup", "--examples", "0"]) == 0
     steps.clear()
     planned()
     counted = [f"counting what {stage} has written" for stage in ("ingest", "dedup")]
-    assert steps == ["reading the journal", *counted, "rendering the requests of synthesize"]
+    asked = [step for step in steps if step.startswith("having gemini count the tokens of ")]
+    assert len(asked) == 1
+    assert steps == ["reading the journal", *counted, "rendering the requests of synthesize", *asked]
 
 
 def test_a_long_count_tells_how_far_it_is() -> None:

@@ -56,6 +56,9 @@ def test_an_unknown_writer_is_named_with_the_nearest() -> None:
         ("select.relabel.synthetic=best", "keep"),
         ("select.relabel.human=add", "keep"),
         ("select.relabel.extractive=best", "keep"),
+        ("select.false_negatives.action=drop_row", "drop_negative"),
+        ("select.false_negatives.most=3", "null"),
+        ("select.false_negatives.given=true", "false"),
     ],
 )
 def test_what_needs_verdicts_is_an_error_if_written_while_judge_is_skipped(override: str, remedy: str) -> None:
@@ -96,6 +99,12 @@ def test_what_needs_no_verdicts_may_be_written_without_a_judge() -> None:
             "select={negatives: 0, near_queries: {}}",
             "select.near_queries: it compares the vectors of embed, but embed is",
         ),
+        (
+            "select={negatives: 0, gates: {score_quantile: {}}}",
+            "select.gates.score_quantile: it compares the scores of mine, but mine is",
+        ),
+        ("select.per_miner={}", "select.per_miner: mine.miners has one miner (dense), so there are no lists to take"),
+        ("select.false_negatives.except_datasets=[doc]", "no source has the dataset name 'doc'; did you mean"),
         ("beam.stages={embd: {workers: 2}}", 'there is no such stage; did you mean "embed"?'),
         ("mine.within=[doc]", "no source has the dataset name 'doc'; did you mean \"docs\"?"),
         ("synthesize.datasets=[other]", "synthesize.datasets.0: no source has the dataset name 'other'; known: docs"),

@@ -29,6 +29,11 @@ BRANCHES: dict[str, object] = {
     "dedup": {"components": "distributed"},
     "decontaminate": {"against": [{"path": "unread.txt"}]},
     "synthesize": {"writers": ["retrieval/multi_hop", "retrieval/persona"]},
+    "judge": {
+        "scorers": ["graded", "cross_encoder"],
+        "cross_encoder": {"model": "unread"},
+        "cascade": {"llm": {"model": "strong"}},
+    },
 }
 """Settings that add steps to a graph."""
 
@@ -67,7 +72,7 @@ def test_no_edge_of_a_stage_is_pickled(stage: Stage, tmp_path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("stage", ["dedup", "filter", "select", "synthesize"])
+@pytest.mark.parametrize("stage", ["dedup", "filter", "judge", "select", "synthesize"])
 def test_no_edge_of_an_optional_step_is_pickled(stage: str, tmp_path: Path) -> None:
     assert pickled_edges(graph_of(BY_NAME[stage], tmp_path, **BRANCHES)) == []
 

@@ -151,4 +151,4 @@ def test_an_unknown_writer_is_named_with_the_nearest_one() -> None:
     with pytest.raises(RecipeError, match="did you mean extractive/inverse_cloze"):
         writer_of("extractive/inverse-cloze")
     assert writer_of("my/prompt.md").needs_llm
-    assert [name for name, writer in WRITERS.items() if writer.needs_llm] == ["retrieval/fret"]
+    assert not any(writer.needs_llm for name, writer in WRITERS.items() if name.startswith("extractive/"))

@@ -8,7 +8,7 @@ from typing import cast
 
 from oreline import files
 from oreline.ids import Json, Tally
-from oreline.job import Job, Report, StopKind
+from oreline.job import PATH, Job, Report, StopKind
 from oreline.stages.catalog import Stage
 from oreline.tables.manifest import Books, Manifest, broken_parts, whole_manifest, write_manifest
 from oreline.tables.parts import Part
@@ -101,7 +101,22 @@ def _gather(reports: Iterable[Report]) -> Report:
             failure, message = report.failure, report.message
         if report.stopped and stopped in (None, "interrupted"):
             stopped, message = report.stopped, message if failure else report.message
-    return Report(tuple(parts), books, dict(counts), facts, stopped, failure, message)
+    plain = {name: number for name, number in counts.items() if PATH not in name}
+    facts.update(_nested(counts))
+    return Report(tuple(parts), books, plain, facts, stopped, failure, message)
+
+
+def _nested(counts: Mapping[str, int]) -> dict[str, Json]:
+    """Returns the counts that `StageWriter.tally` made as the nested facts that their names say, sorted."""
+    facts: dict[str, Json] = {}
+    for name, number in sorted(counts.items()):
+        *path, last = name.split(PATH)
+        if path:
+            inner = facts
+            for key in path:
+                inner = cast("dict[str, Json]", inner.setdefault(key, {}))
+            inner[last] = number
+    return facts
 
 
 def _tables(job: Job, stage: Stage, parts: Iterable[Part]) -> dict[str, tuple[Part, ...]]:

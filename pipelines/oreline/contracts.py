@@ -15,8 +15,25 @@ from oreline.tables.schema import contract
 
 ANSWERS = {
     "FretAnswer": "oreline.writing.answers",
+    "SummaryAnswer": "oreline.writing.answers",
+    "QuestionsAnswer": "oreline.writing.answers",
+    "FewShotAnswer": "oreline.writing.answers",
+    "TasksAnswer": "oreline.writing.brainstorm.answers",
+    "TripleAnswer": "oreline.writing.brainstorm.answers",
+    "ListAnswer": "oreline.writing.classification.answers",
+    "LabelledTextsAnswer": "oreline.writing.classification.answers",
     "RaterAnswer": "oreline.judging.answers",
+    "SafetyAnswer": "oreline.judging.answers",
     "ListwiseAnswer": "oreline.judging.answers",
+    "GradedAnswer": "oreline.judging.answers",
+    "LikelihoodAnswer": "oreline.judging.answers",
+    "QueryText": "oreline.judging.answers",
+    "CodeDescriptions": "oreline.writing.code_answers",
+    "CodeQuestions": "oreline.writing.code_answers",
+    "MultiHopAnswer": "oreline.writing.multi_hop_answers",
+    "MultiHopVerdicts": "oreline.writing.multi_hop_answers",
+    "PersonaConfigurations": "oreline.writing.persona_answers",
+    "PersonaQuery": "oreline.writing.persona_answers",
 }
 """What models answer with, and the module of each; every one has a schema file."""
 

@@ -9,14 +9,13 @@ from oreline.commit import Pending
 from oreline.errors import BrokenTable
 from oreline.files import FileInfo
 from oreline.ids import Json, sha256_json
-from oreline.judging.answers import LISTWISE_INPUTS, RATER_INPUTS, ListwiseAnswer, RaterAnswer
-from oreline.prompting.folders import source_of
-from oreline.prompting.prompt import Prompt, load
+from oreline.prompting.prompt import Prompt
 from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Recipe, Source
 from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
 from oreline.writing.catalog import chains_of
+from oreline.writing.chain import ReadingChain
 
 
 def inputs_of(recipe: Recipe, stage: Stage) -> dict[str, str]:
@@ -102,7 +101,29 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
         return {"prefixes": asdict(texts_of(recipe).prefixes)}
     # A list, as a copied prompt may have the id of ours; the schema may be that of an answer's class.
     prompts = [[each.id, each.digest, sha256_json(each.answer_schema)] for each in prompts_of(recipe, stage.name)]
-    return {"prompts": cast("Json", prompts)} if prompts else {}
+    found: dict[str, Json] = {"prompts": cast("Json", prompts)} if prompts else {}
+    return {**found, **_writers_ingredients(recipe, stage), **_cross_encoder_ingredients(recipe, stage)}
+
+
+def _cross_encoder_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
+    """Returns the cross-encoder's identity, where judge has one: another checkpoint in the same folder scores anew."""
+    settings = recipe.judge.cross_encoder
+    if stage.name != "judge" or settings is None or "cross_encoder" not in recipe.judge.scorers:
+        return {}
+    from oreline.judging.cross_encoder import identity
+
+    return {"cross_encoder": identity(settings)}
+
+
+def _writers_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
+    """Returns what stands in the files that writers read besides their prompts."""
+    if stage.name != "synthesize" or model_of(recipe, stage.name) is None:
+        return {}
+    chains = chains_of(recipe)
+    read: dict[str, Json] = {
+        name: {**chain.digests} for name, chain in chains.items() if isinstance(chain, ReadingChain)
+    }
+    return {"writers": read} if read else {}
 
 
 def _benchmark_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
@@ -133,12 +154,12 @@ def prompts_of(recipe: Recipe, stage: str) -> list[Prompt]:
     if stage == "synthesize":
         return [prompt for chain in chains_of(recipe).values() for prompt in chain.prompts]
     if stage == "judge":
-        return [
-            load(source_of(recipe.prompts, f"judge/{scorer}"), ListwiseAnswer, LISTWISE_INPUTS)
-            for scorer in recipe.judge.scorers
-        ]
-    return (
-        [load(source_of(recipe.prompts, recipe.filter.rater.prompt), RaterAnswer, RATER_INPUTS)]
-        if recipe.filter.rater is not None
-        else []
-    )
+        from oreline.judging.scorers import model_scorers, strong_scorer
+
+        strong = strong_scorer(recipe)
+        prompts = [each for scorer in model_scorers(recipe) for each in scorer.prompts()]
+        prompts += [] if strong is None else strong.prompts()
+        return list({each.source: each for each in prompts}.values())
+    from oreline.filters.asking import questions_of
+
+    return [question.prompt(recipe) for question in questions_of(recipe)]

@@ -21,6 +21,10 @@ from oreline.tables.parts import Part, PartWriter
 from oreline.tables.schema import table_schema, to_arrow
 
 StopKind = Literal["budget", "quota", "key", "interrupted"]
+
+PATH = "\t"
+"""Stands between the nested keys in the name of a count that is a fact of the manifest."""
+
 _WRITE_EVERY = 4_096
 _WRITE_CHARACTERS = 16 * 2**20
 _PAYLOAD_CHARACTERS = 10_000
@@ -189,6 +193,10 @@ class StageWriter:
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a number that the manifest states."""
         self._counts[name] += number
+
+    def tally(self, *path: str, number: int = 1) -> None:
+        """Adds to a number that stands among the manifest's facts, under nested keys; there must be few of them."""
+        self._counts[PATH.join(path)] += number
 
     def fact(self, name: str, value: Json) -> None:
         """States something that is the same in every report of the job, e.g. the encoder's identity."""

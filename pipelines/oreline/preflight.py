@@ -12,7 +12,7 @@ from oreline.planning import Planned, chosen_stages, plan_stages
 from oreline.recipe.checks import check_recipe
 from oreline.recipe.loading import LoadedRecipe, load_recipe
 from oreline.recipe.settings import Llm, Recipe, Source
-from oreline.stages.catalog import BY_NAME, model_of
+from oreline.stages.catalog import BY_NAME, models_of
 from oreline.tables.manifest import whole_manifest
 
 
@@ -187,9 +187,9 @@ def models_called(recipe: Recipe, plan: Sequence[Planned]) -> dict[Llm, list[str
     """Returns the models that a plan may call, each with its stages."""
     called: dict[Llm, list[str]] = {}
     for planned in plan:
-        llm = model_of(recipe, planned.stage.name)
-        if llm is not None and planned.status in ("run", "depends"):
-            called.setdefault(llm, []).append(planned.stage.name)
+        if planned.status in ("run", "depends"):
+            for llm in models_of(recipe, planned.stage.name):
+                called.setdefault(llm, []).append(planned.stage.name)
     return called
 
 
@@ -219,19 +219,33 @@ def _llm_problems(recipe: Recipe, plan: Sequence[Planned], *, access: bool) -> I
         for stage in stages:
             yield from _told(lambda stage=stage: prompts_of(recipe, stage))  # type: ignore[misc]  # bound now
         yield from problems(llm, access=access)
+    if any(planned.stage.name == "judge" and planned.status in ("run", "depends") for planned in plan):
+        from oreline.judging import telling
+
+        yield from telling.problems(recipe)
 
 
-def dedup_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+def judge_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+    """Yields how the judge scores where it has a choice, and what it does instead of what a model cannot."""
+    from oreline.judging.telling import told
+
+    if any(planned.stage.name == "judge" and planned.status in ("run", "depends") for planned in plan):
+        yield from told(recipe)
+
+
+def dedup_told(recipe: Recipe, plan: Sequence[Planned], *, warnings_only: bool = False) -> Iterator[str]:
     """Yields what dedup compares and finds, by its S-curve, if it may run; warnings if it, or filter, finds little.
 
-    A warning too if filter can drop no query of the sources for a benchmark.
+    A warning too if filter can drop no query of the sources for a benchmark. A run yields `warnings_only`, as the rest
+    stands in the manifest's facts.
     """
     from oreline.filters.sketches import told
     from oreline.minhash.parameters import Parameters
 
     running = {planned.stage.name for planned in plan if planned.status in ("run", "depends")}
     if "dedup" in running:
-        yield from Parameters.of(recipe.dedup).told()
+        parameters = Parameters.of(recipe.dedup)
+        yield from parameters.warned() if warnings_only else parameters.told()
     if "filter" in running:
         yield from told(recipe.filter)
         yield from _never_dropped(recipe)

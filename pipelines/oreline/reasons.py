@@ -26,9 +26,13 @@ REASONS: dict[str, str] = {
     UNANSWERED: "the provider gave no answer although it was asked again",
     "not_taken": "the provider does not take the request",
     "nothing_to_extract": "the document has no title or sentence that a writer could take",
+    "not_distinct": "texts of a written row are equal to each other, or to those of another row",
+    "no_class_fellow": "no other text of its class stands beside it",
+    "no_connection": "the model found no query that needs both documents (retrieval/multi_hop)",
+    "not_multi_hop": "the query needs one of its two documents alone, or more than both (retrieval/multi_hop)",
     "too_few_words": "the query has fewer words than filter.min_words",
     "too_many_words": "the query has more words than filter.max_words",
-    "other_language": "the query is in another language or script than its document",
+    "other_language": "the query is in another language or script than its writer was to write",
     "repeated_characters": "one character or word makes up most of the query",
     "verbatim_copy": "the query is copied from its document",
     "duplicate_query": "the query is a near-duplicate of another (filter.near_queries)",
@@ -37,6 +41,13 @@ REASONS: dict[str, str] = {
     "over_paragraph_cap": "the text has more positive pairs than filter.caps.per_paragraph",
     "in_other_split": "an equal query stands in an evaluation split",
     "low_rate": "the rater found that nobody would type this",
+    "low_rating": "the rater's grade lies below its source's quantile (filter.gates.rating)",
+    "low_logprob": "its writer found the query unlikely, by the log-probability of its tokens (filter.gates.logprob)",
+    "unsafe": "the query is adult, hateful, dangerous or about a private person",
+    "wrong_positive": "a human-annotated positive does not serve its query (filter.quality)",
+    "wrong_negative": "a human-annotated negative serves its query (filter.quality)",
+    # judge
+    "not_scored": "the cross-encoder gave no score that is a number",
     # embed
     "not_encodable": "the encoder cannot take the text",
     # select
@@ -45,6 +56,8 @@ REASONS: dict[str, str] = {
     "failed_round_trip": "the query's own encoder does not find its positive again",
     "low_grade": "the judge graded the positive too low",
     "no_relevant_passage": "the judge found no relevant document",
+    "false_negatives": "the judge found more further relevant documents than select.false_negatives allows",
+    "low_score": "the positive's score lies below its source's quantile (select.gates.score_quantile)",
     "near_query": "the query's vector is nearly that of a query whose row stays (select.near_queries)",
     "short_row": "fewer negatives than asked for, and select.shortage is drop",
     # export

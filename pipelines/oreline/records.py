@@ -28,6 +28,7 @@ Fate = Literal["merged", "passed_over", "dropped"]
 BenchmarkRole = Literal["query", "relevant", "other", "text"]
 BenchmarkMatch = Literal["exact", "contains", "contained", "near"]
 Shortage = Literal["corpus", "spare", "judged"]
+LikelihoodSource = Literal["exact", "graded"]
 
 
 T = TypeVar("T")
@@ -103,6 +104,10 @@ class Query:
     group: str | None = column("Class label, for classification data.")
     lineage: Lineage | None = column("How it was written; null for a human's.")
     rating: Rating | None = column("The rater's verdict; null if it was not rated.")
+    logprob: float | None = column(
+        "Mean log-probability of the tokens that wrote it, natural logarithm, to 4 digits; null if it is not known."
+    )
+    unsafe: str | None = column("What the safety question found; null if it found nothing or was not asked.")
 
 
 @dataclass(frozen=True)
@@ -169,11 +174,19 @@ class Judgement:
     query_id: str = column("The query.", required=True)
     doc_id: str = column("The document.", required=True)
     scorer: str = column("Name of the scorer.", required=True)
-    value: float = column("The scorer's value; the listwise grade is 0 to 3.", required=True)
+    value: float = column(
+        "The scorer's value: listwise and graded 0 to 3; likelihood see likelihood_source; cross_encoder its score.",
+        required=True,
+    )
     verdict: str | None = column("relevant, partly_relevant or irrelevant, where the scorer says so.")
     reason: str | None = column("The scorer's reason.")
     model: str | None = column("Model that answered.")
-    request_key: str | None = column("Key of the answer in the journal.")
+    request_key: str | None = column(
+        "Key of the answer in the journal that graded this document, in this run or before."
+    )
+    likelihood_source: LikelihoodSource | None = column(
+        "What a likelihood is: exact, the log-probability of the query given the document; graded, a grade of 0 to 10."
+    )
 
 
 @dataclass(frozen=True)

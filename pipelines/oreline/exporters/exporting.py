@@ -35,7 +35,7 @@ def exporters(job: Job, texts: Texts) -> dict[str, Exporter]:
             width = job.recipe.select.negatives
             made[name] = sentence_transformers.SentenceTransformers(job.output, settings, width, texts)
         else:
-            made[name] = jsonl.Jsonl(job.output, texts if settings.prefixes else None)
+            made[name] = jsonl.Jsonl(job.output, texts if settings.prefixes else None, settings.class_rows)
     return made
 
 

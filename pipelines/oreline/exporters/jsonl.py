@@ -1,7 +1,8 @@
 """The jsonl format: a JSON object per triple, whole: ids, texts, scores and lineage. For people and other trainers.
 
 Files are `<dataset>/<split>/part-<uuid>.jsonl`, UTF-8, one object a line. Titles and texts stand apart and unrendered;
-with `export.prefixes` each also has `rendered`, the exact string that the encoder reads.
+with `export.prefixes` each also has `rendered`, the exact string that the encoder reads. `export.class_rows` adds an id
+to the texts of a class row, or a key `mask` to every row.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import cast
 
 import pyarrow as pa
 
+from oreline.exporters.classes import ClassRows, mask_of, suffix_of
 from oreline.exporters.examples import Example
 from oreline.exporters.layout import TrainFile, folder_name, new_path
 from oreline.exporters.texts import Texts
@@ -26,31 +28,34 @@ FLUSH_CHARACTERS = 16 * 2**20
 _LINE_ENDS = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"}
 
 
-def object_of(example: Example, rendered: Texts | None) -> dict[str, Json]:
+def object_of(example: Example, rendered: Texts | None, class_rows: ClassRows = "plain") -> dict[str, Json]:
     """Returns an example as a JSON object; keys without a value (null) are left out inside documents.
 
     `rendered` adds the exact strings of an encoder.
     """
     triple, query = example.triple, example.query
+    suffix = suffix_of(example) if class_rows == "unique_suffix" else ""
     found: dict[str, Json] = {
         "query_id": triple.query_id,
         "dataset": triple.dataset,
         "split": triple.split,
-        "query": query.query,
+        "query": f"{query.query}{suffix}",
         "instruction": query.instruction,
         "task_type": query.task_type,
         "lang": query.lang,
         "origin": query.origin,
         "group": triple.group,
-        "positives": _documents(triple.positives, example.positives, rendered),
-        "negatives": _documents(triple.negatives, example.negatives, rendered),
+        "positives": _documents(triple.positives, example.positives, rendered, suffix),
+        "negatives": _documents(triple.negatives, example.negatives, rendered, suffix),
         "short": triple.short,
         "weight": triple.weight,
         "lineage": cast("Json", asdict(triple.lineage)) if triple.lineage else None,
         "rating": cast("Json", asdict(query.rating)) if query.rating else None,
     }
     if rendered is not None:
-        found["rendered"] = rendered.query(query)
+        found["rendered"] = f"{rendered.query(query)}{suffix}"
+    if class_rows == "mask":
+        found["mask"] = mask_of(example)
     return found
 
 
@@ -60,14 +65,17 @@ def line_of(found: dict[str, Json]) -> str:
 
 
 def _documents(
-    entries: Sequence[TriplePositive | TripleNegative], documents: Sequence[Document], rendered: Texts | None
+    entries: Sequence[TriplePositive | TripleNegative],
+    documents: Sequence[Document],
+    rendered: Texts | None,
+    suffix: str,
 ) -> list[Json]:
     objects: list[Json] = []
     for entry, document in zip(entries, documents, strict=True):
         found = {name: value for name, value in asdict(entry).items() if value is not None}
-        found |= {"title": document.title, "text": document.text}
+        found |= {"title": document.title, "text": f"{document.text}{suffix}"}
         if rendered is not None:
-            found["rendered"] = rendered.document(document)
+            found["rendered"] = f"{rendered.document(document)}{suffix}"
         objects.append(found)
     return objects
 
@@ -78,6 +86,7 @@ class Jsonl:
 
     output: str
     rendered: Texts | None = None
+    class_rows: ClassRows = "plain"
     _groups: dict[tuple[str, str], "_OpenFile"] = field(default_factory=dict)
     _done: list[Part] = field(default_factory=list)
 
@@ -88,7 +97,7 @@ class Jsonl:
             folder = "/".join(folder_name(name) for name in key)
             self._groups[key] = _OpenFile(TrainFile(self.output, new_path(NAME, folder, "jsonl")), [*key])
         group = self._groups[key]
-        group.add(example.triple.query_id, line_of(object_of(example, self.rendered)))
+        group.add(example.triple.query_id, line_of(object_of(example, self.rendered, self.class_rows)))
         if group.file.size >= ROLL_BYTES:
             self._done.append(self._groups.pop(key).close())
 

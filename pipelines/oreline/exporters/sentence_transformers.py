@@ -3,6 +3,8 @@
 For that trainer the *order* of columns is the contract (anchor, positive, negative_1..n), every further column becomes
 an input, and a file has one width. So rows are grouped: `<dataset>/negatives-<n>/<split>/part-<uuid>.parquet`. The
 split's folder keeps evaluation queries out of training; `datasets.load_dataset` takes a split's name from it.
+
+With `export.class_rows: mask` a last column of whole numbers follows, `label`, which the trainer hands to the loss.
 """
 
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from oreline.exporters.classes import MASK, mask_of, suffix_of
 from oreline.exporters.examples import Example
 from oreline.exporters.layout import TrainFile, folder_name, new_path
 from oreline.exporters.texts import Texts
@@ -29,6 +32,12 @@ Row = tuple[str, ...]
 def column_names(negatives: int) -> list[str]:
     """Returns the columns of a file whose rows have so many negatives."""
     return ["anchor", "positive", *(f"negative_{place}" for place in range(1, negatives + 1))]
+
+
+def suffixed(example: Example, rows: list[Row]) -> list[Row]:
+    """Returns the rows of a class with an id of their own after each text, other rows as they are."""
+    suffixes = [suffix_of(example, place) for place in range(len(rows))]
+    return [tuple(f"{text}{suffix}" for text in row) for row, suffix in zip(rows, suffixes, strict=True)]
 
 
 def rows_of(example: Example, texts: Texts, positives: str) -> list[Row]:
@@ -79,11 +88,14 @@ class SentenceTransformers:
         problem = unfit(example, rows, self.settings.short_rows, self.width)
         if problem is not None:
             return problem
+        if self.settings.class_rows == "unique_suffix":
+            rows = suffixed(example, rows)
+        mask = mask_of(example) if self.settings.class_rows == "mask" else None
         triple = example.triple
         key = (triple.dataset, triple.split, len(example.negatives))
         if key not in self._groups:
             self._groups[key] = _Group(self.output, *key)
-        self._bytes += self._groups[key].add(triple.query_id, rows)
+        self._bytes += self._groups[key].add(triple.query_id, rows, mask)
         if self._bytes >= FLUSH_BYTES:
             for group in self._groups.values():
                 group.flush()
@@ -107,13 +119,16 @@ class _Group:
     negatives: int
     _rows: list[Row] = field(default_factory=list)
     _ids: list[str] = field(default_factory=list)
+    _masks: list[int] = field(default_factory=list)
     _open: "_OpenFile | None" = None
     _done: list[Part] = field(default_factory=list)
 
-    def add(self, query_id: str, rows: list[Row]) -> int:
-        """Takes the rows of one query; returns their size in characters."""
+    def add(self, query_id: str, rows: list[Row], mask: int | None) -> int:
+        """Takes the rows of one query, with a mask for all queries or for none; returns their size in characters."""
         self._rows.extend(rows)
         self._ids.extend([query_id] * len(rows))
+        if mask is not None:
+            self._masks.extend([mask] * len(rows))
         if len(self._rows) >= FLUSH_ROWS:
             self.flush()
         return sum(len(text) for row in rows for text in row)
@@ -123,13 +138,18 @@ class _Group:
         if not self._rows:
             return
         names = column_names(self.negatives)
-        schema = pa.schema([pa.field(name, pa.string(), nullable=False) for name in names])
-        block = pa.table([pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)], schema=schema)
+        fields = [pa.field(name, pa.string(), nullable=False) for name in names]
+        columns = [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)]
+        if self._masks:
+            fields.append(pa.field(MASK, pa.int64(), nullable=False))
+            columns.append(pa.array(self._masks, pa.int64()))
+        schema = pa.schema(fields)
+        block = pa.table(columns, schema=schema)
         if self._open is None:
             folder = f"{folder_name(self.dataset)}/negatives-{self.negatives}/{folder_name(self.split)}"
             self._open = _OpenFile(TrainFile(self.output, new_path(NAME, folder, "parquet")), schema)
         self._open.write(block, self._ids, [self.dataset, self.split])
-        self._rows, self._ids = [], []
+        self._rows, self._ids, self._masks = [], [], []
         if self._open.file.size >= ROLL_BYTES:
             self._roll()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from oreline import ids
 from oreline.chunking.tokens import estimate_tokens
+from oreline.extractive.docstring import described
 from oreline.extractive.inverse_cloze import cloze
 from oreline.extractive.keyphrase import keyphrase_query
 from oreline.extractive.title import body_without_title, title_query
@@ -50,10 +51,21 @@ def _keyphrase(document: Document, seed: int) -> Extracted | None:
     return None if query is None else _row("extractive/keyphrase", document, query, {}, None)
 
 
+def _docstring(document: Document, seed: int) -> Extracted | None:
+    del seed  # nothing is drawn
+    found = described(document)
+    if found is None:
+        return None
+    query, code = found
+    derived = _derive(document, "docstring", title=document.title, text=code)
+    return _row("extractive/docstring", document, query, {}, derived)
+
+
 EXTRACTORS: dict[str, Callable[[Document, int], Extracted | None]] = {
     "extractive/title": _title,
     "extractive/inverse_cloze": _inverse_cloze,
     "extractive/keyphrase": _keyphrase,
+    "extractive/docstring": _docstring,
 }
 """The extractive writers by name."""
 

@@ -10,6 +10,8 @@ from oreline.normalise import normalise_text
 from oreline.scripts import one_line, word_count
 
 LEAST_BODY_WORDS = 5
+_LONGER = 8
+_READ = 200
 _PATH = re.compile(r"\s+(?:>|›|»|::|→|/)\s+")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?:\(\))?$")
 _WIKI = re.compile(r"[^\W_a-z][^\s.()]*_[^\s.]+$")
@@ -52,12 +54,16 @@ def body_without_title(title: str, text: str) -> str | None:
     body = text
     first, _, rest = body.lstrip().partition("\n")
     heads = {_folded(title), _folded(_PATH.split(title)[-1])}
-    if _folded(_HEADING_MARK.sub("", first)) in heads:
+    # What is much longer than the title is none; folding whole documents would be most of the work.
+    longest = _LONGER * len(title) + _LONGER
+    if len(first) <= longest and _folded(_HEADING_MARK.sub("", first)) in heads:
         body = rest.lstrip("\n")
         underline, _, below = body.partition("\n")
         if underline.strip() and not underline.strip().strip("=-~^*"):
             body = below.lstrip("\n")
-    if word_count(body) < LEAST_BODY_WORDS or _folded(body) in heads:
+    if len(body) <= longest and _folded(body) in heads:
+        return None
+    if word_count(body[:_READ]) < LEAST_BODY_WORDS and word_count(body) < LEAST_BODY_WORDS:
         return None
     return body
 

@@ -12,7 +12,8 @@ class StageForecast:
     """What a stage would ask its models.
 
     `requests` are all distinct requests, of which the journal settles `journaled` (None if that is not known);
-    `exact` says whether they were counted. `basis` says in a few words each what the numbers rest on.
+    `exact` says whether they were counted. `basis` says in a few words each what the numbers rest on. `scorer` is whose
+    requests they are in a judge that has several.
     """
 
     stage: str
@@ -23,6 +24,12 @@ class StageForecast:
     models: tuple[ModelForecast, ...]
     seconds: Range
     basis: tuple[str, ...]
+    scorer: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The stage's name, with the scorer's where there is one."""
+        return self.stage if self.scorer is None else f"{self.stage}, {self.scorer}"
 
     @property
     def calls(self) -> Range:
@@ -32,13 +39,13 @@ class StageForecast:
     @property
     def prompt_tokens(self) -> Range:
         """Prompt tokens of all calls."""
-        whole = total([each.calls * each.prompt_tokens for each in self.models])
+        whole = total([each.all_prompt_tokens for each in self.models])
         return with_draw(self.models, whole, [each.prompt_tokens for each in self.models])
 
     @property
     def output_tokens(self) -> Range:
         """Output tokens of all calls, thinking included."""
-        whole = total([each.calls * each.output_tokens for each in self.models])
+        whole = total([each.all_output_tokens for each in self.models])
         return with_draw(self.models, whole, [each.output_tokens for each in self.models])
 
     @property

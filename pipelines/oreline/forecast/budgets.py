@@ -68,7 +68,10 @@ def _rounded_up(dollars: float) -> str:
 
 def outlooks(forecasts: Sequence[StageForecast], spending: Spending) -> list[Outlook]:
     """Returns the outlook of each section of models; a budget counts all that its output spends, whoever is asked."""
-    sections = {each.llm: tuple(other.stage for other in forecasts if other.llm == each.llm) for each in forecasts}
+    sections = {
+        each.llm: tuple(dict.fromkeys(other.stage for other in forecasts if other.llm == each.llm))  # judge may be two
+        for each in forecasts
+    }
     return [_outlook(forecasts, stages, effective_budget(llm), spending) for llm, stages in sections.items()]
 
 
@@ -79,7 +82,8 @@ def _outlook(
     dollars: Range | None = ZERO
     stops = may_stop = None
     room_dollars = room_tokens = 0.0
-    for each in forecasts:
+    last = max(place for place, each in enumerate(forecasts) if each.stage == stages[-1])
+    for each in forecasts[: last + 1]:
         tokens = tokens + each.tokens
         dollars = None if dollars is None or each.dollars is None else dollars + each.dollars
         if each.stage in stages and each.calls.high:
@@ -93,8 +97,6 @@ def _outlook(
                 stops = stops or each.stage
             if any(limit is not None and beside + needed.high > limit for limit, beside, needed in limits):
                 may_stop = may_stop or each.stage
-        if each.stage == stages[-1]:
-            break
     room = room_dollars, room_tokens
     return Outlook(stages, budget, spending.dollars, spending.tokens, dollars, tokens, *room, stops, may_stop)
 
@@ -104,7 +106,8 @@ def _room(stage: StageForecast, budget: Budget) -> tuple[float, float]:
     tokens = dollars = 0.0
     for place, (member, model) in enumerate(zip(stage.llm.members(), stage.models, strict=True)):
         if model.calls.high:
-            prompt, output = round(model.prompt_tokens.high), round(model.output_tokens.expected)
+            prompt = round(max(each.prompt_tokens.high for each in model.parts or (model,)))
+            output = round(model.output_tokens.expected)
             reserved = round(_RESERVED * prompt), max(output, member.max_output_tokens)
             tokens = max(tokens, float(sum(reserved) - prompt - output))
             dollars = max(dollars, budget.cost(place, *reserved) - budget.cost(place, prompt, output))

@@ -131,4 +131,4 @@ def _rows(found: FoundDocument, source: Source) -> Iterator[Document]:
         budget = (source.chunking or Chunking()).tokens
         pieces = [(each.title, each.text) for each in chunk_document(found.title, found.text, found.markup, budget)]
     for title, text in pieces:
-        yield hashed(Document(found.doc_id, dataset, text, "", "", title, source.content or "text"))
+        yield hashed(Document(found.doc_id, dataset, text, "", "", title, source.holds))

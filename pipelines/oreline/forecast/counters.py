@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from oreline.errors import CallError
+from oreline.forecast.telling import During, untold
 from oreline.forecast.tokens import Counter
 from oreline.llm.opening import capabilities, open_provider
 from oreline.llm.providers import CallFailed, Provider
@@ -34,14 +35,15 @@ def nowhere(member: Llm, requests: Sequence[Request]) -> str:
     return "--offline"
 
 
-def remembering(counter: Counter) -> Counter:
-    """Returns a counter that asks no model again that could not be counted for once."""
+def remembering(counter: Counter, during: During = untold) -> Counter:
+    """Returns a counter that asks no model again that could not be counted for once; `during` is told of each count."""
     failed: dict[tuple[str, str], str] = {}
 
     def count(member: Llm, requests: Sequence[Request]) -> Sequence[int] | str:
         name = member.provider, member.model
         if name not in failed:
-            counts = counter(member, requests)
+            with during(f"having {member.provider} count the tokens of {len(requests)} prompts for {member.model}"):
+                counts = counter(member, requests)
             if not isinstance(counts, str):
                 return counts
             failed[name] = counts

@@ -9,18 +9,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oreline.forecast.corpus import SAMPLE, Dataset
+from oreline.forecast.later import calls_of_round
 from oreline.forecast.ranges import ZERO, Range, total
 from oreline.job import Job
+from oreline.llm.sharing import portion
 from oreline.recipe.settings import Recipe
 from oreline.records import Document
 from oreline.tables.schema import from_arrow
 from oreline.writing.catalog import writer_of
+from oreline.writing.chain import DrawingChain
 
 DEDUP_KEEPS = Range(0.6, 0.97, 1.0)
 """Share of documents that are no duplicates of others."""
 
 ANSWERS_GIVE = Range(0.6, 0.97, 1.0)
 """Share of the queries asked for that a model writes, in answers that can be used."""
+
+DRAWS_GIVE = Range(0.3, 1.5, 10.0)
+"""Queries that come of a call of the last round of a writer that writes documents from nothing."""
 
 EXTRACTION_GIVES = Range(0.3, 0.9, 1.0)
 """Share of documents from which a writer without a model makes a query."""
@@ -31,8 +37,14 @@ RULES_KEEP = Range(0.4, 0.85, 1.0)
 RATER_KEEPS = Range(0.2, 0.75, 1.0)
 """Share of rated queries that stay."""
 
+UNIFORM_KEEPS = Range(0.05, 0.6, 1.0)
+"""Share of written queries that stay where kinds of tasks are made equally frequent."""
+
 PEOPLE_KEEP = Range(0.9, 1.0, 1.0)
 """Share of people's queries that are no duplicates of each other."""
+
+CHECKED_PAIRS = Range(0.0, 1.3, 10.0)
+"""Pairs of a query of people that are checked; none of those that stand in an evaluation split."""
 
 _SIGMAS = 4.0
 
@@ -134,11 +146,19 @@ def written_for(recipe: Recipe, flow: Flow) -> Range:
 
 def after_synthesize(recipe: Recipe, flow: Flow, documents: Range) -> Flow:
     """Returns what synthesize is expected to add for so many documents."""
-    writers = [writer_of(name) for name in dict.fromkeys(recipe.writers())]
-    asked = sum(each.needs_llm for each in writers) * recipe.synthesize.per_document
-    extracted = sum(not each.needs_llm for each in writers)
-    written = documents * asked * ANSWERS_GIVE + documents * extracted * EXTRACTION_GIVES
-    return replace(flow, written=flow.written + written, human=flow.people)
+    shares, per_document = recipe.synthesize.shares, recipe.synthesize.per_document
+    found = []
+    for writer in (writer_of(name) for name in dict.fromkeys(recipe.writers())):
+        own = documents * portion(shares, writer.name)
+        if writer.make is None:
+            found.append(own * EXTRACTION_GIVES)
+        elif not writer.draws:
+            found.append(own * per_document * ANSWERS_GIVE)
+        else:
+            chain = writer.make(recipe)
+            draws = chain.draws if isinstance(chain, DrawingChain) else 0
+            found.append(calls_of_round(chain, len(chain.calls) - 1) * draws * DRAWS_GIVE)
+    return replace(flow, written=flow.written + total(found), human=flow.people)
 
 
 def rated_of(recipe: Recipe, flow: Flow) -> Range:
@@ -148,14 +168,35 @@ def rated_of(recipe: Recipe, flow: Flow) -> Range:
     return flow.written * RULES_KEEP + people
 
 
+def asked_in_filter(recipe: Recipe, flow: Flow) -> dict[str, Range]:
+    """Returns how many requests each question of the filter is expected to have, in the order of its prompts."""
+    settings, found = recipe.filter, dict[str, Range]()
+    if settings.rater is not None:
+        found["rater"] = rated_of(recipe, flow)
+    people = flow.people * PEOPLE_KEEP
+    if settings.safety is not None:
+        found["safety"] = flow.written * RULES_KEEP + (people if settings.safety.human else ZERO)
+    if settings.quality is not None:
+        found["quality"] = people * CHECKED_PAIRS
+    return found
+
+
+def rated_share(recipe: Recipe, flow: Flow) -> float:
+    """Returns the share of the filter's requests that are expected to be the rater's."""
+    asked = asked_in_filter(recipe, flow)
+    rated = asked["rater"].expected if "rater" in asked else 0.0
+    return rated / max(1e-9, total(list(asked.values())).expected)
+
+
 def after_filter(recipe: Recipe, flow: Flow, rated: Range | None) -> Flow:
     """Returns what the filter is expected to leave; `rated` is how many queries its rater sees, None without one."""
     rater = recipe.filter.rater
+    sampled = Range.exactly(1.0) if recipe.filter.uniform_tasks is None else UNIFORM_KEEPS
     if rated is None:
-        return replace(flow, written=flow.written * RULES_KEEP, human=flow.people * PEOPLE_KEEP)
+        return replace(flow, written=flow.written * RULES_KEEP * sampled, human=flow.people * PEOPLE_KEEP)
     if rater is not None and rater.human:
-        return replace(flow, written=rated * RATER_KEEPS, human=ZERO)
-    return replace(flow, written=rated * RATER_KEEPS, human=flow.people * PEOPLE_KEEP)
+        return replace(flow, written=rated * RATER_KEEPS * sampled, human=ZERO)
+    return replace(flow, written=rated * RATER_KEEPS * sampled, human=flow.people * PEOPLE_KEEP)
 
 
 def graded_per_query(recipe: Recipe, flow: Flow) -> Range:

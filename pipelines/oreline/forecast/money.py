@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oreline.forecast.ranges import ZERO, Range, total
 from oreline.llm.prices import Price
@@ -19,7 +19,7 @@ class ModelForecast:
     `share` is its part of the stage's requests where they were not counted: a draw decides, so that the number of its
     own calls is less certain than its part of all; None where they were counted. `dollars` is None if its price is not
     known, `batch_dollars` if batch mode's is not: what the same calls would cost there; oreline
-    calls online.
+    calls online. `parts` are its calls by prompt, where they were told apart: then the tokens of one call are means.
     """
 
     provider: str
@@ -29,6 +29,7 @@ class ModelForecast:
     output_tokens: Range
     price: Price | None
     share: float | None = None
+    parts: "tuple[ModelForecast, ...]" = ()
 
     @property
     def drawn_calls(self) -> Range:
@@ -41,14 +42,24 @@ class ModelForecast:
     @property
     def tokens(self) -> Range:
         """Prompt and output tokens of all calls."""
-        return self.calls * (self.prompt_tokens + self.output_tokens)
+        return self.all_prompt_tokens + self.all_output_tokens
+
+    @property
+    def all_prompt_tokens(self) -> Range:
+        """Prompt tokens of all calls."""
+        return total([each.all_prompt_tokens for each in self.parts]) if self.parts else self.calls * self.prompt_tokens
+
+    @property
+    def all_output_tokens(self) -> Range:
+        """Output tokens of all calls, thinking included."""
+        return total([each.all_output_tokens for each in self.parts]) if self.parts else self.calls * self.output_tokens
 
     @property
     def dollars(self) -> Range | None:
         """What all calls cost."""
-        return (
-            None if self.price is None else self.calls * _per_call(self.price, self.prompt_tokens, self.output_tokens)
-        )
+        if self.parts:
+            return sum_known([each.dollars for each in self.parts])
+        return self.price_of(self.calls)
 
     def price_of(self, calls: Range) -> Range | None:
         """Returns what so many calls of it cost; None if its price is not known."""
@@ -59,6 +70,35 @@ class ModelForecast:
         """What all calls would cost in batch mode."""
         dollars, price = self.dollars, self.price
         return None if dollars is None or price is None or price.batch is None else dollars * price.batch
+
+
+def joined(model: ModelForecast, parts: Sequence[ModelForecast]) -> ModelForecast:
+    """Returns the forecast of a model's calls of all kinds; `model` says which, and has no calls of its own."""
+    if len(parts) < 2:
+        return replace(parts[0], share=model.share) if parts else model
+    calls = total([each.calls for each in parts])
+    prompts = total([each.all_prompt_tokens for each in parts])
+    outputs = total([each.all_output_tokens for each in parts])
+    return replace(
+        model, calls=calls, prompt_tokens=_mean(prompts, calls), output_tokens=_mean(outputs, calls), parts=tuple(parts)
+    )
+
+
+def _mean(tokens: Range, calls: Range) -> Range:
+    means = [
+        whole / number
+        for whole, number in (
+            (tokens.low, calls.low),
+            (tokens.expected, calls.expected),
+            (tokens.high, calls.high),
+        )
+        if number
+    ]
+    return (
+        Range(min(means), tokens.expected / calls.expected if calls.expected else means[0], max(means))
+        if means
+        else ZERO
+    )
 
 
 def with_draw(models: Sequence[ModelForecast], whole: Range, per_call: Sequence[Range]) -> Range:

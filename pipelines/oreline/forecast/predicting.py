@@ -4,19 +4,18 @@ import statistics
 from collections.abc import Sequence
 
 from oreline.chunking.tokens import estimate_tokens
-from oreline.forecast.flow import Flow, graded_per_query, rated_of, written_for
-from oreline.forecast.ranges import Range
-from oreline.forecast.rendering import SAMPLE, estimate_of
-from oreline.judging import listwise
+from oreline.filters.quality import DOCUMENT_TOKENS
+from oreline.forecast.flow import Flow, asked_in_filter
+from oreline.forecast.judged import prompt_of_scorer, requests_of_scorer, sample_of_scorer, shown_of_scorer
+from oreline.forecast.ranges import Range, total
+from oreline.forecast.rendering import SAMPLE
 from oreline.judging.instructions import instruction_of
-from oreline.judging.shown import MOST_SHOWN
+from oreline.judging.scorers import model_scorers
 from oreline.llm.requests import Request, request_for
 from oreline.prompting.prompt import Input, Prompt
 from oreline.recipe.settings import Llm, Recipe
 from oreline.records import Document, Query
-from oreline.writing.catalog import chains_of, writer_of
-from oreline.writing.chain import DrawingChain, GatheringChain
-from oreline.writing.work import Work
+from oreline.scripts import shortened
 
 QUERY = Range(4, 14, 45)
 """Estimated tokens of a query."""
@@ -33,21 +32,14 @@ _NEIGHBOURS = Range(0.75, 1.0, 1.3)
 
 def requests_of(recipe: Recipe, stage: str, flow: Flow) -> Range:
     """Returns how many requests a stage is expected to have."""
-    if stage == "synthesize":
-        writers = sum(writer_of(name).needs_llm for name in dict.fromkeys(recipe.writers()))
-        return written_for(recipe, flow) * writers
     if stage == "filter":
-        return rated_of(recipe, flow)
-    queries = flow.people + flow.written
-    graded = graded_per_query(recipe, flow)
-    return queries * Range(*(-(-documents // MOST_SHOWN) for documents in (graded.low, graded.expected, graded.high)))
+        return total(list(asked_in_filter(recipe, flow).values()))
+    return requests_of_scorer(recipe, flow, model_scorers(recipe)[0])
 
 
 def items_expected(recipe: Recipe, stage: str, flow: Flow) -> Range:
     """Returns what an answer would be about: queries to be written, documents to be graded, or one query."""
-    if stage == "synthesize":
-        return Range.exactly(recipe.synthesize.per_document)
-    return graded_per_query(recipe, flow).at_most(MOST_SHOWN) if stage == "judge" else Range.exactly(1)
+    return shown_of_scorer(recipe, flow, model_scorers(recipe)[0]) if stage == "judge" else Range.exactly(1)
 
 
 def sample_requests(recipe: Recipe, stage: str, flow: Flow, llm: Llm, prompts: Sequence[Prompt]) -> list[Request]:
@@ -57,49 +49,52 @@ def sample_requests(recipe: Recipe, stage: str, flow: Flow, llm: Llm, prompts: S
     """
     documents = flow.sample
     chosen = documents[:: max(1, len(documents) // SAMPLE)][:SAMPLE]
-    if stage == "synthesize":
-        chains = [each for each in chains_of(recipe).values() if not isinstance(each, (DrawingChain, GatheringChain))]
-        works = [(each, Work(each.name, document.doc_id, (document,))) for document in chosen for each in chains]
-        return [request for chain, work in works for request in chain.requests(llm, work, [])]
     if stage == "filter":
-        return [_rated(prompts[0], llm, document) for document in chosen]
-    texts = {each.doc_id: (each.title, each.text) for each in chosen}
-    shown = list(texts)[: recipe.judge.top_k]
-    return [listwise.request_of(prompts[0], llm, _query(document), shown, texts) for document in chosen[:_JUDGED]]
+        return [_about(prompt, llm, document) for document in chosen for prompt in prompts]
+    return sample_of_scorer(recipe, flow, model_scorers(recipe)[0], sample_queries(flow))
 
 
-def _rated(prompt: Prompt, llm: Llm, document: Document) -> Request:
+def _about(prompt: Prompt, llm: Llm, document: Document) -> Request:
+    """Returns a request of a question of the filter."""
     query = _query(document)
     inputs: dict[str, Input] = {"instruction": instruction_of(query), "query": query.query}
+    inputs["document"] = shortened(document.text, DOCUMENT_TOKENS)
     rendered = prompt.render({name: value for name, value in inputs.items() if name in prompt.inputs})
     return request_for(llm, rendered, assigned_by=query.query_id, unit_ids=[query.query_id])
+
+
+def sample_queries(flow: Flow) -> list[Query]:
+    """Returns what stands for queries that are not written yet: the beginnings of some documents."""
+    documents = flow.sample
+    return [_query(each) for each in documents[:: max(1, len(documents) // SAMPLE)][:SAMPLE]]
 
 
 def _query(document: Document) -> Query:
     return Query(document.doc_id, document.dataset, document.text[:_QUERY_CHARACTERS], "")
 
 
-def prompt_estimate(recipe: Recipe, stage: str, flow: Flow, prompt: Prompt, sample: Sequence[Request]) -> Range:
+def prompt_estimate(recipe: Recipe, stage: str, flow: Flow, prompts: Sequence[Prompt]) -> Range:
     """Returns the estimated tokens of a prompt of a stage."""
-    if stage == "synthesize":
-        return _DRIFT * (statistics.fmean(estimate_of(each) for each in sample) if sample else 1_500.0)
     asked = QUERY + INSTRUCTION
     if stage == "filter":
-        return asked + Range.exactly(_overhead(prompt, {"instruction": "", "query": ""}))
-    empty: dict[str, Input] = {"instruction": "", "query": "", "document": [], "count": recipe.judge.top_k}
-    documents = items_expected(recipe, stage, flow) * (_NEIGHBOURS * _shown_tokens(flow) + Range.exactly(_TAGS))
-    return asked + documents + Range.exactly(_overhead(prompt, empty))
+        numbers = [each.expected for each in asked_in_filter(recipe, flow).values()]
+        lengths = [_length(each, asked, flow) for each in prompts]
+        whole = total([length * number for length, number in zip(lengths, numbers, strict=True)])
+        return whole * (1 / sum(numbers)) if sum(numbers) else lengths[0]
+    scorer = model_scorers(recipe)[0]
+    shown = shown_of_scorer(recipe, flow, scorer)
+    return prompt_of_scorer(scorer, scorer.llm.members()[0], flow, (QUERY, INSTRUCTION), shown)
+
+
+def _length(prompt: Prompt, asked: Range, flow: Flow) -> Range:
+    """Returns the estimated tokens of a question of the filter."""
+    length = asked + Range.exactly(_overhead(prompt, {"instruction": "", "query": "", "document": ""}))
+    if "document" not in prompt.inputs or not flow.sample:
+        return length
+    shown = statistics.fmean(min(each.tokens or 0, DOCUMENT_TOKENS) for each in flow.sample)
+    return length + _NEIGHBOURS * shown
 
 
 def _overhead(prompt: Prompt, inputs: dict[str, Input]) -> int:
     rendered = prompt.render({name: value for name, value in inputs.items() if name in prompt.inputs})
     return estimate_tokens((rendered.system or "") + rendered.user)
-
-
-def _shown_tokens(flow: Flow) -> float:
-    """Returns how many tokens of a document the judge is shown, on average."""
-    lengths = [
-        min(each.tokens or 0, listwise.DOCUMENT_TOKENS) + min(estimate_tokens(each.title or ""), listwise.TITLE_TOKENS)
-        for each in flow.sample
-    ]
-    return statistics.fmean(lengths) if lengths else float(listwise.DOCUMENT_TOKENS)

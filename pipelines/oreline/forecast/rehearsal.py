@@ -10,7 +10,7 @@ from oreline import files
 from oreline.commit import Pending, read_outcome
 from oreline.errors import StageFailed
 from oreline.filters.judged import join
-from oreline.filters.rater import park
+from oreline.filters.parked import park
 from oreline.job import Job
 from oreline.recipe.settings import Beam
 from oreline.stages.catalog import BY_NAME
@@ -24,7 +24,7 @@ _STAGE = "filter"
 
 @dataclass(frozen=True)
 class Rated:
-    """What the rater would see: blocks for `RaterTask`, to be rendered for `job`."""
+    """What the rater would see: blocks for `Asking`, to be rendered for `job`."""
 
     job: Job
     blocks: Sequence[bytes]
@@ -48,13 +48,14 @@ def rated(job: Job) -> Iterator[Rated]:
             there = os.path.abspath(files.join(job.output, stage))
             if stage != _STAGE and os.path.isdir(there):  # tables may list parts of any earlier stage
                 os.symlink(there, os.path.join(folder, stage))
-        free = job.recipe.filter.model_copy(update={"rater": None})
-        recipe = job.recipe.model_copy(update={"output": folder, "filter": free, "beam": Beam()})
+        free = job.recipe.filter.model_copy(update={"rater": None, "safety": None, "quality": None})
+        own = {"output": folder, "cache": job.recipe.cache_folder, "filter": free, "beam": Beam()}
+        recipe = job.recipe.model_copy(update=own)
         aside = Job(folder, _STAGE, recipe, job.inputs)
         run_pipeline(aside, BY_NAME[_STAGE], Pending("plan", {}, ""), ())
         if (outcome := read_outcome(folder, _STAGE)) is not None:
             raise StageFailed(f"{_STAGE} would fail: {outcome.message}")
-        found = Job(folder, _STAGE, job.recipe, {"queries": _STAGE, "pairs": _STAGE})
+        found = Job(folder, _STAGE, job.recipe, {**job.inputs, "queries": _STAGE, "pairs": _STAGE})
         yield Rated(found, list(_blocks(found)))
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
+from typing import Protocol
 
 from oreline.chunking.tokens import QUARTERS, quarter_tokens
 from oreline.job import Job
 from oreline.llm import journal
-from oreline.llm.attempts import Ask, weigh
+from oreline.llm.attempts import Ask, Settled, weigh
 from oreline.llm.requests import Request
-from oreline.llm.task import Task
-from oreline.recipe.settings import Llm
 
 MOST_REQUESTS = 20_000
 """So many requests are rendered at most; where there are more, the same number of each block."""
@@ -23,10 +22,29 @@ SAMPLE = 32
 
 Progress = Callable[[int], None]
 
+Group = tuple[int, str]
+"""Requests that are alike: the place of their model among the section's, and the id of their prompt."""
+
+
+class Asks(Protocol):
+    """What is rendered: a stage's task, or as much of one as can be known before it runs."""
+
+    def render(self, job: Job, block: bytes) -> Iterator[Request]:
+        """Yields the requests of a block."""
+        ...
+
+    def usable(self, request: Request, text: str) -> bool:
+        """Says whether an answer's text follows its schema."""
+        ...
+
+
+def unseen(key: str, verdict: Settled | Ask) -> None:
+    """Tells nobody what the journal says of a request."""
+
 
 @dataclass
 class Rendered:
-    """The distinct requests of one of a section's models.
+    """The distinct requests of one of a section's models, or of those the ones that render one prompt.
 
     `calls` are those that the journal does not settle; `estimate` is the sum of their prompts' estimated tokens,
     `items` of what their answers are about. `sample` holds some of them, chosen by their keys. Of the journaled ones,
@@ -41,6 +59,17 @@ class Rendered:
     journaled: int = 0
     counted: int = 0
     counted_estimate: int = 0
+
+    def add(self, other: "Rendered") -> None:
+        """Takes the requests of another group, too."""
+        self.requests += other.requests
+        self.calls += other.calls
+        self.estimate += other.estimate
+        self.items += other.items
+        self.sample += other.sample
+        self.journaled += other.journaled
+        self.counted += other.counted
+        self.counted_estimate += other.counted_estimate
 
 
 @dataclass(frozen=True)
@@ -59,7 +88,7 @@ class Work:
     """
 
     job: Job
-    task: Task
+    task: Asks
     blocks: Sequence[bytes]
     unit: Callable[[Request], str]
     units: Callable[[], int]
@@ -95,32 +124,47 @@ class Rendering:
 
 
 def look_up(
-    cache: str, llm: Llm, requests: Iterable[Request], task: Task, items: Callable[[Request], int]
-) -> list[Rendered]:
-    """Returns the requests of each of a section's models, weighed against the journal as a run would weigh them."""
-    found = [Rendered() for _ in llm.members()]
-    samples: list[dict[str, Request]] = [{} for _ in found]
+    cache: str,
+    attempts: int,
+    requests: Iterable[Request],
+    task: Asks,
+    items: Callable[[Request], int],
+    *,
+    seen: Callable[[str, Settled | Ask], None] = unseen,
+) -> dict[Group, Rendered]:
+    """Returns the requests by model and prompt, weighed against the journal as a run would weigh them.
+
+    `seen` is told of each key what the journal says.
+    """
+    found: defaultdict[Group, Rendered] = defaultdict(Rendered)
+    samples: defaultdict[Group, dict[str, Request]] = defaultdict(dict)
     lanes: defaultdict[int, dict[str, Sketch]] = defaultdict(dict)
     for request in requests:
         bare = replace(request, system=None, prompt="", answer_schema="")
         lanes[request.lane][request.key] = Sketch(bare, estimate_of(request))
-        kept = samples[request.member]
+        kept = samples[_group(request)]
         kept[request.key] = request
         if len(kept) > 4 * SAMPLE:
-            samples[request.member] = {key: kept[key] for key in heapq.nsmallest(SAMPLE, kept)}
+            samples[_group(request)] = {key: kept[key] for key in heapq.nsmallest(SAMPLE, kept)}
     for lane, sketches in lanes.items():
         journaled = journal.read_lane(cache, lane, set(sketches))
         for key, sketch in sketches.items():
-            attempts = journaled.get(key, {})
-            to = found[sketch.request.member]
-            _count(to, sketch, attempts)
-            if isinstance(weigh(sketch.request, attempts, task.usable, llm.attempts), Ask):
+            tried = journaled.get(key, {})
+            to = found[_group(sketch.request)]
+            _count(to, sketch, tried)
+            verdict = weigh(sketch.request, tried, task.usable, attempts)
+            seen(key, verdict)
+            if isinstance(verdict, Ask):
                 to.calls += 1
                 to.estimate += sketch.estimate
                 to.items += items(sketch.request)
-    for each, kept in zip(found, samples, strict=True):
-        each.sample = [kept[key] for key in heapq.nsmallest(SAMPLE, kept)]
-    return found
+    for group, kept in samples.items():
+        found[group].sample = [kept[key] for key in heapq.nsmallest(SAMPLE, kept)]
+    return dict(sorted(found.items()))
+
+
+def _group(request: Request) -> Group:
+    return request.member, request.prompt_id
 
 
 def _count(to: Rendered, sketch: Sketch, attempts: journal.Attempts) -> None:
@@ -134,7 +178,7 @@ def _count(to: Rendered, sketch: Sketch, attempts: journal.Attempts) -> None:
 
 def estimate_of(request: Request) -> int:
     """Returns the estimated tokens of a request's prompt, system instruction included, response schema not."""
-    return -(-(_quarters(request.system or "") + quarter_tokens(request.prompt)) // QUARTERS)
+    return -(-(_quarters(request.system or "") + quarter_tokens(request.prompt + (request.scored or ""))) // QUARTERS)
 
 
 def schema_estimate(request: Request) -> int:

@@ -8,13 +8,15 @@ from oreline.forecast.asked import StageForecast
 from oreline.forecast.corpus import MOST_SECONDS, Dataset, survey
 from oreline.forecast.counters import remembering
 from oreline.forecast.counting import Counted, can_count, count_requests
-from oreline.forecast.flow import Flow, after_dedup, after_filter, after_synthesize, counted, written_for
+from oreline.forecast.flow import Flow, after_dedup, after_filter, after_synthesize, counted, rated_share, written_for
 from oreline.forecast.history import History, read_history
-from oreline.forecast.money import ModelForecast, seconds_of
+from oreline.forecast.judges import Judges, is_plain, measured_told
+from oreline.forecast.later import portions
+from oreline.forecast.money import ModelForecast, joined, seconds_of
 from oreline.forecast.predicting import items_expected, prompt_estimate, requests_of, sample_requests
 from oreline.forecast.ranges import ZERO, Range, either, total
 from oreline.forecast.rendering import Progress, Rendered
-from oreline.forecast.telling import During, untold
+from oreline.forecast.telling import During, at_once, untold
 from oreline.forecast.tokens import (
     ESTIMATE,
     Counter,
@@ -26,6 +28,7 @@ from oreline.forecast.tokens import (
     repeats,
     tokens_per_estimate,
 )
+from oreline.forecast.writers import Expected, expected_later, expected_writing, rescaled
 from oreline.job import Job
 from oreline.llm.prices import price_of
 from oreline.planning import Planned
@@ -34,7 +37,7 @@ from oreline.recipe.settings import Llm, Recipe
 from oreline.sources.discovery import dataset_name
 from oreline.stages.catalog import Stage, model_of
 from oreline.tables.manifest import broken_parts, whole_manifest
-from oreline.writing.catalog import writer_of
+from oreline.writing.catalog import chains_of
 
 _UNCOUNTED = Known(ESTIMATE, ("prompts estimated from their characters",))
 _DRIFT = Range(0.85, 1.0, 1.15)
@@ -55,6 +58,7 @@ class Forecaster:
     during: During = untold
     history: History = field(default_factory=History)
     flow: Flow = field(default_factory=Flow)
+    notes: list[str] = field(default_factory=list)
     _moved: bool = False
     _places: dict[str, str] = field(default_factory=dict)
 
@@ -62,13 +66,16 @@ class Forecaster:
         """Returns the forecast of each stage that would call a model."""
         with self.during("reading the journal"):
             self.history = read_history(self.recipe.cache_folder)
-        self.counter = remembering(self.counter)
+        self.counter = remembering(self.counter, self.during)
         found = []
         for planned in plan:
             stage = planned.stage
             if planned.status in ("run", "depends"):
-                made = self._runs(stage)
-                found.extend([made] if made is not None else [])
+                if stage.name == "judge" and not is_plain(self.recipe):
+                    found.extend(self._judged(stage))
+                else:
+                    made = self._runs(stage)
+                    found.extend([made] if made is not None else [])
                 self._moved = True
             elif planned.status != "skipped":
                 self._stands(stage, planned)
@@ -97,8 +104,19 @@ class Forecaster:
         elif stage.name == "synthesize":
             self.flow = after_synthesize(self.recipe, self.flow, self._written_for(made))
         elif stage.name == "filter":
-            self.flow = after_filter(self.recipe, self.flow, None if made is None else made.requests)
+            share = rated_share(self.recipe, self.flow)
+            rated = made.requests * share if made is not None and share else None
+            self.flow = after_filter(self.recipe, self.flow, rated)
         return made
+
+    def _judged(self, stage: Stage) -> list[StageForecast]:
+        """Returns what each of several scorers asks its models."""
+        llm, job = self.recipe.llm_of("judge"), self._job(stage)
+        asks = llm if self.recipe.judge.asked else None
+        counted = self._requests(job, asks) if job is not None and asks is not None else None
+        if "cross_encoder" in self.recipe.judge.scorers:
+            self.notes.append(measured_told(self.recipe, self.flow, job))
+        return Judges(self.recipe, self.flow, self.history, self.counter).forecasts(counted)
 
     def _surveyed(self) -> dict[str, Dataset]:
         found: dict[str, Dataset] = {}
@@ -110,10 +128,10 @@ class Forecaster:
         return found
 
     def _written_for(self, made: StageForecast | None) -> Range:
-        if made is None:
-            return written_for(self.recipe, self.flow)
-        writers = sum(writer_of(name).needs_llm for name in dict.fromkeys(self.recipe.writers()))
-        return made.requests * (1 / max(1, writers))
+        chains = list(chains_of(self.recipe).values())
+        if made is not None and len(chains) == 1 and tuple(chains[0].calls) == (1.0,):
+            return made.requests
+        return written_for(self.recipe, self.flow)
 
     def _asked(self, stage: Stage, llm: Llm) -> StageForecast:
         prompts = prompts_of(self.recipe, stage.name)
@@ -146,25 +164,78 @@ class Forecaster:
     def _counted(self, job: Job, llm: Llm, prompts: Sequence[Prompt], requests: Counted) -> StageForecast:
         models: list[ModelForecast] = []
         basis: list[str] = []
-        for member, rendered in zip(llm.members(), requests.models, strict=True):
-            calls = requests.calls(rendered)
-            factor = tokens_per_estimate(member, rendered, self.counter) if rendered.calls else _UNCOUNTED
-            prompt = factor.value * (rendered.estimate / max(1, rendered.calls))
-            items = Range.exactly(rendered.items / max(1, rendered.calls))
-            model, rests_on = self._model(llm.attempts, member, prompts, calls, items)
-            models.append(replace(model, prompt_tokens=prompt))
-            basis.extend((*factor.basis, *rests_on) if rendered.calls else ())
-        if not requests.exact:
+        by_id = {prompt.id: prompt for prompt in prompts}
+        for place, member in enumerate(llm.members()):
+            parts = []
+            for (group, prompt_id), rendered in requests.groups.items():
+                if group == place and rendered.calls:
+                    sample = Expected(
+                        (by_id[prompt_id],),
+                        requests.calls(rendered),
+                        Range.exactly(rendered.estimate / rendered.calls),
+                        Range.exactly(rendered.items / rendered.calls),
+                    )
+                    parts.append(self._part(llm, member, sample, rendered, basis))
+            own = [expected_later(self.flow, each) for each in requests.later if each.member == place]
+            parts.extend([self._part(llm, member, each, None, basis) for each in own])
+            models.append(joined(_no_calls(member), parts))
+        if requests.later:
+            basis.append("calls that build on answers are expected, not counted")
+        if requests.scale > 1.0:
             basis.append(f"1 of {requests.scale:.0f} requests rendered, the others taken to be alike")
         settled = sum(each.requests - each.calls for each in requests.models)
         return self._stage(job.stage, llm, models, basis, requests.requests, exact=requests.exact, journaled=settled)
 
+    def _part(
+        self, llm: Llm, member: Llm, expected: Expected, rendered: Rendered | None, basis: list[str]
+    ) -> ModelForecast:
+        """Returns the calls of one model by one prompt (or one of some), and adds to `basis` what they rest on."""
+        factor = tokens_per_estimate(member, rendered, self.counter) if rendered is not None else _UNCOUNTED
+        length = expected.prompt_tokens * factor.value
+        if rendered is None:
+            known = [prompt_expectation(self.history.of(asked_of(member, each)), 1) for each in expected.prompts]
+            billed = [each.value for each in known if each is not None]
+            if len(billed) == len(known):
+                length, factor = either(billed) * _DRIFT, Known(_DRIFT, ("prompts like those in the journal",))
+        model, rests_on = self._model(llm.attempts, member, expected.prompts, expected.requests, expected.items)
+        basis.extend((*factor.basis, *rests_on))
+        return replace(model, prompt_tokens=length)
+
+    def _predicted_writing(self, llm: Llm, standing: Counted | None) -> StageForecast:
+        """Returns what writers are expected to ask of documents that are not there yet."""
+        expected = expected_writing(self.recipe, self.flow, llm)
+        basis = [_RESTS_ON["synthesize"] if standing is None else _STANDING]
+        models = list[ModelForecast]()
+        for place, (member, share) in enumerate(zip(llm.members(), portions(llm), strict=True)):
+            calls = [self._unserved(member, each, each.requests * share, basis) for each in expected]
+            if standing is not None:
+                known = standing.calls(standing.models[place]).expected
+                later = sum(each.calls.expected for each in standing.later if each.member == place)
+                calls = rescaled(calls, known + later)
+            parts = []
+            for each, own in zip(expected, calls, strict=True):
+                sample = [request for request in each.sample if request.member == place]
+                rendered = Rendered(sample=sample) if sample else None
+                parts.append(self._part(llm, member, replace(each, requests=own), rendered, basis))
+            models.append(joined(replace(_no_calls(member), share=share), parts))
+        requests = total([each.requests for each in expected])
+        return self._stage("synthesize", llm, models, basis, requests, exact=False, journaled=None)
+
+    def _unserved(self, member: Llm, expected: Expected, calls: Range, basis: list[str]) -> Range:
+        """Returns calls without those that the journal may serve."""
+        served = sum(self.history.requests(asked_of(member, each)) for each in expected.prompts)
+        if served:
+            basis.append("the journal may serve some")
+        return replace(calls, low=max(0.0, calls.low - served))
+
     def _predicted(
         self, stage: str, llm: Llm, prompts: Sequence[Prompt], standing: Counted | None = None
     ) -> StageForecast:
+        if stage == "synthesize":
+            return self._predicted_writing(llm, standing)
         requests, prompt = requests_of(self.recipe, stage, self.flow), prompts[0]
         sample = sample_requests(self.recipe, stage, self.flow, llm, prompts)
-        estimate = prompt_estimate(self.recipe, stage, self.flow, prompt, sample)
+        estimate = prompt_estimate(self.recipe, stage, self.flow, prompts)
         items = items_expected(self.recipe, stage, self.flow)
         shares = sum(each.share for each in llm.members())
         models, basis = list[ModelForecast](), [_RESTS_ON[stage] if standing is None else _STANDING]
@@ -182,7 +253,7 @@ class Forecaster:
             own = [each for each in sample if each.member == place]
             factor = tokens_per_estimate(member, Rendered(sample=own), self.counter) if own else _UNCOUNTED
             length = estimate * factor.value
-            if known is not None and stage == "filter":
+            if known is not None and stage == "filter" and len(prompts) == 1:
                 length, factor = known.value * _DRIFT, known
             model, rests_on = self._model(llm.attempts, member, prompts, calls, items)
             models.append(replace(model, prompt_tokens=length, share=share))
@@ -219,7 +290,7 @@ class Forecaster:
         latency = latency_expectation(next((each for each in earlier if each is not None), None))
         calls, tokens = total([each.calls for each in models]), total([each.tokens for each in models])
         seconds = seconds_of(llm, calls, tokens, latency.value)
-        told = tuple(dict.fromkeys([*basis, *(latency.basis if calls.high else ())]))
+        told = at_once([*basis, *(latency.basis if calls.high else ())])
         return StageForecast(stage, llm, exact, requests, journaled, tuple(models), seconds, told)
 
 
@@ -228,6 +299,10 @@ _RESTS_ON: Mapping[str, str] = {
     "filter": "queries expected to be written and to pass the rules",
     "judge": "queries expected to stay in the filter",
 }
+
+
+def _no_calls(member: Llm) -> ModelForecast:
+    return ModelForecast(member.provider, member.model, ZERO, ZERO, ZERO, price_of(member))
 
 
 _STANDING = "its inputs as they stand now, though they may change"

@@ -1,6 +1,7 @@
 """Says on a stream what a plan is doing where that takes long, and how far a long count has come."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Timer
@@ -54,3 +55,20 @@ class Telling:
     def _tell(self, what: str) -> None:
         self.stream.write(f"plan: {what}\n")
         self.stream.flush()
+
+
+_BY_PROVIDER = re.compile(r"prompts as the provider counts ([\d,]+) of them")
+
+
+def at_once(basis: Iterable[str]) -> tuple[str, ...]:
+    """Returns what a forecast rests on, each but once; prompts that the provider counted are added up."""
+    found: dict[str, str] = {}
+    counted = 0
+    for each in basis:
+        match = _BY_PROVIDER.fullmatch(each)
+        if match is None:
+            found[each] = each
+            continue
+        counted += int(match[1].replace(",", ""))
+        found[_BY_PROVIDER.pattern] = f"prompts as the provider counts {counted:,} of them"
+    return tuple(found.values())

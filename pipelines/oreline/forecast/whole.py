@@ -22,11 +22,12 @@ from oreline.recipe.settings import Recipe
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would cost; without stages, it would call no model."""
+    """What a run would cost; without stages, it would call no model. `notes` tell of work that is no call."""
 
     stages: Sequence[StageForecast] = ()
     outlooks: Sequence[Outlook] = ()
     warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def calls(self) -> Range:
@@ -69,11 +70,13 @@ def forecast(
     `during` which step is done.
     """
     called = models_called(recipe, plan)
-    if not called:
+    measures = "cross_encoder" in recipe.judge.scorers
+    if not called and not measures:
         return Forecast()
-    stages = Forecaster(recipe, adopt_from, counter, progress, during).forecast(plan)
+    forecaster = Forecaster(recipe, adopt_from, counter, progress, during)
+    stages = forecaster.forecast(plan)
     warnings = dict.fromkeys(sentence for llm in called for sentence in retirements(llm.members()))
-    return Forecast(stages, outlooks(stages, _spent(recipe)), tuple(warnings))
+    return Forecast(stages, outlooks(stages, _spent(recipe)), tuple(warnings), tuple(forecaster.notes))
 
 
 def _spent(recipe: Recipe) -> Spending:

@@ -1,96 +1,114 @@
-"""The work of judge, block by block: requests for the candidates of queries, and judgements from the answers."""
+"""The work of judge, block by block: requests for what is not judged yet, and judgements from the answers."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from oreline import prompting
 from oreline.job import Job, StageWriter
-from oreline.judging import listwise
-from oreline.judging.answers import LISTWISE_INPUTS, ListwiseAnswer
-from oreline.judging.shown import calls_of, judged_documents
+from oreline.judging import scorers
+from oreline.judging.blocks import Prepared, prepared
+from oreline.judging.books import write_block
+from oreline.judging.cascade import flagged
+from oreline.judging.cases import Case, Found
+from oreline.judging.scorers import ModelScorer, model_scorers, scorer_named, strong_scorer
+from oreline.llm import parking
 from oreline.llm.requests import Answered, Request
-from oreline.records import Candidate, Judgement, Query, Reject
-from oreline.stages.wiring import decode_row_group
-from oreline.tables.schema import from_arrow
+from oreline.recipe.settings import STRONG
 
-_SLICE = 1_024
-Texts = dict[str, tuple[str | None, str]]
+_FIRST = 0
+"""Number of the round whose answers are parked for the cascade."""
 
 
 @dataclass(frozen=True)
 class Judging:
-    """Listwise grading over blocks of candidates: the `Task` of judge (see `llm.task`).
+    """All scorers that call the recipe's own model: the `Task` of judge (see `llm.task`), or its first round.
 
-    Units are (query, document, scorer); a request's `unit_ids` are its units, in the order shown.
+    Units are (query, document, scorer); a request's `unit_ids` are its units, in the order shown. With `parks` the
+    answers wait for `StrongJudging`, which writes the rows of both rounds.
     """
 
+    parks: bool = False
+
     def render(self, job: Job, block: bytes) -> Iterator[Request]:
-        """Yields one request per query, or several if more than `MOST_SHOWN` of its documents are graded."""
-        llm = job.recipe.llm_of("judge")
-        if llm is None:
-            return
-        prompt = prompting.load(listwise.PROMPT, ListwiseAnswer, LISTWISE_INPUTS)
-        rows = job.read(decode_row_group(block))
-        for start in range(0, rows.num_rows, _SLICE):
-            candidates = from_arrow(Candidate, rows.slice(start, _SLICE))
-            chosen = {each.query_id: _judged(job, each) for each in candidates}
-            queries = _queries(job, chosen)
-            texts = _texts(job, {doc_id for doc_ids in chosen.values() for doc_id in doc_ids})
-            for query_id, doc_ids in chosen.items():
-                for shown in calls_of(query_id, doc_ids):
-                    yield listwise.request_of(prompt, llm, queries[query_id], shown, texts)
+        """Yields the requests about all documents that were not judged before."""
+        asking = model_scorers(job.recipe)
+        for part in prepared(job, block):
+            for case in part.cases:
+                yield from first_requests(part, case, asking)
 
     def usable(self, request: Request, text: str) -> bool:
-        """Says whether an answer grades each document shown just once."""
-        return not isinstance(listwise.grades_of(text, len(request.unit_ids)), str)
+        """Says whether an answer follows its schema and is about just the documents shown."""
+        return scorers.usable(request, text)
 
     def finish(self, job: Job, block: bytes, answers: Sequence[Answered], writer: StageWriter) -> None:
         """Writes the judgements of a block; where an answer cannot be used, all its units are dropped."""
-        del job, block  # each request holds its units
-        for answered in answers:
-            units = answered.request.unit_ids
-            writer.units(units)
-            found = _judgements(answered)
-            if isinstance(found, Reject):
-                for unit in units:
-                    writer.dropped(unit, _of_unit(found, unit))
-                continue
-            writer.kept(units)
-            writer.rows("judgements", found)
+        if self.parks:
+            parking.park(job, block, _FIRST, answers)
+            return
+        for part in prepared(job, block):
+            found = list(_first_found(part, model_scorers(job.recipe), answers))
+            write_block(job, part, found, answers, writer)
 
 
-def _judged(job: Job, candidate: Candidate) -> list[str]:
-    recipe = job.recipe
-    return judged_documents(candidate, recipe.judge.top_k, recipe.select.negatives, recipe.mine.ceiling)
+@dataclass(frozen=True)
+class StrongJudging:
+    """The second round of a cascade: the strong judge on what the first one flagged. Writes the rows of both."""
+
+    def render(self, job: Job, block: bytes) -> Iterator[Request]:
+        """Yields the requests about what is flagged and was not judged by the strong model before."""
+        strong = _strong(job)
+        for part in prepared(job, block):
+            first = _first_found(part, model_scorers(job.recipe), _before(job, block))
+            for case, doc_ids in _flagged(job, part, first):
+                yield from strong.requests(case, part.missing(case, strong.name, doc_ids), part.texts)
+
+    def usable(self, request: Request, text: str) -> bool:
+        """Says whether an answer follows its schema and is about just the documents shown."""
+        return scorers.usable(request, text)
+
+    def finish(self, job: Job, block: bytes, answers: Sequence[Answered], writer: StageWriter) -> None:
+        """Writes the judgements of both rounds on a block."""
+        strong, before = _strong(job), _before(job, block)
+        for part in prepared(job, block):
+            found = list(_first_found(part, model_scorers(job.recipe), before))
+            pairs = [(case.query_id, doc_id) for case, doc_ids in _flagged(job, part, found) for doc_id in doc_ids]
+            again = (part.known.get((*pair, strong.name)) for pair in pairs)
+            found.extend(each for each in again if each is not None)
+            found.extend(each for answered in answers for each in strong.found(answered))
+            write_block(job, part, found, [*before, *answers], writer)
 
 
-def _queries(job: Job, wanted: dict[str, list[str]]) -> dict[str, Query]:
-    return {each.query_id: each for each in from_arrow(Query, job.lookup("queries", "query_id", wanted))}
+def first_requests(part: Prepared, case: Case, asking: Sequence[ModelScorer]) -> Iterator[Request]:
+    """Yields the requests of some scorers about the documents of a case that they are not known to have judged."""
+    for scorer in asking:
+        yield from scorer.requests(case, part.missing(case, scorer.name), part.texts)
 
 
-def _texts(job: Job, wanted: set[str]) -> Texts:
-    """Returns title and text by id, texts only as far as they can be shown: whole ones may be long."""
-    ids = pa.array(sorted(wanted), pa.string())
-    found: Texts = {}
-    for block in job.iterate("documents", ["doc_id", "title", "text"]):
-        chosen = block.filter(pc.is_in(block.column("doc_id"), ids))
-        texts = pc.utf8_slice_codeunits(chosen.column("text"), 0, listwise.READ_CHARACTERS)
-        doc_ids, titles, shown = (column.to_pylist() for column in (*chosen.columns[:2], texts))
-        found.update(zip(doc_ids, zip(titles, shown, strict=True), strict=True))
+def _before(job: Job, block: bytes) -> list[Answered]:
+    """Returns the answers of the first round; there is none if a cross-encoder alone goes before the strong judge."""
+    return parking.parked(job, block, _FIRST) if model_scorers(job.recipe) else []
+
+
+def _strong(job: Job) -> ModelScorer:
+    found = strong_scorer(job.recipe)
+    if found is None:
+        raise ValueError("the strong judge was started without judge.cascade; this is a bug in oreline")
     return found
 
 
-def _judgements(answered: Answered) -> list[Judgement] | Reject:
-    raw = answered.answer.text if answered.answer else None
-    key = answered.request.key
-    if answered.reject is not None:
-        return Reject("", "judgements", answered.reject, answered.detail or "no detail was given", key, raw)
-    found = listwise.judgements_of(answered)
-    return Reject("", "judgements", "unparsable", found, key, raw) if isinstance(found, str) else found
+def _first_found(part: Prepared, asking: Sequence[ModelScorer], answers: Iterable[Answered]) -> Iterator[Found]:
+    """Yields what is found of a block without the strong judge: known before, by the cross-encoder, by answers."""
+    yield from (each for each in part.known.values() if not each.scorer.endswith(STRONG))
+    yield from part.crossed
+    by_name = {each.name: each for each in asking}
+    for answered in answers:
+        yield from by_name[scorer_named(answered.request)].found(answered)
 
 
-def _of_unit(reject: Reject, unit: str) -> Reject:
-    return Reject(unit, reject.table, reject.reason, reject.detail, reject.by, reject.payload)
+def _flagged(job: Job, part: Prepared, found: Iterable[Found]) -> Iterator[tuple[Case, list[str]]]:
+    by_query: defaultdict[str, list[Found]] = defaultdict(list)
+    for each in found:
+        by_query[each.query_id].append(each)
+    said: Mapping[str, list[Found]] = by_query
+    for case in part.cases:
+        yield case, flagged(case, said.get(case.query_id, ()), job.recipe.judge)

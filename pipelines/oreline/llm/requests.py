@@ -1,6 +1,7 @@
 """Requests to a model and what came of them. The key of a request is what the journal knows it by."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
@@ -22,8 +23,9 @@ AnswerStatus = Literal["ok", "refused", "blocked", "truncated"]
 class Request:
     """One request to a model. Make it with `request_for`, which computes its key.
 
-    `answer_schema` and `settings` are canonical JSON. `unit_ids` are the ids that the request is about; `context` is
-    JSON that the task itself wants back with the answer. Neither enters the key: equal requests are sent once.
+    `answer_schema` is JSON with its fields in their own order, `settings` canonical JSON. `unit_ids` are the ids that
+    the request is about; `context` is JSON that the task itself wants back with the answer. Neither enters the key:
+    equal requests are sent once.
     `member` is the place of its model among those of the recipe's section, from 0. With a `scored` text nothing is
     generated: the answer is that text with its tokens' log-probabilities. `items` is how many things its answer lists.
     """
@@ -164,12 +166,12 @@ def request_for(
     member, model = assigned(llm, assigned_by)
     settings = {**rendered.settings, **_settings(model)}
     settings.setdefault("max_output_tokens", model.max_output_tokens)
-    answer_schema, stated = _schema(_Same(rendered.answer_schema)), _encoded(cast("Json", settings))
+    (canonical, sent), stated = _schema(_Same(rendered.answer_schema)), _encoded(cast("Json", settings))
     key = request_key(
         model,
         system=rendered.system,
         prompt=rendered.user,
-        answer_schema=answer_schema,
+        answer_schema=canonical,
         settings=stated,
         draw=draw,
         scored=scored,
@@ -181,7 +183,7 @@ def request_for(
         model=model.model,
         system=rendered.system,
         prompt=rendered.user,
-        answer_schema=answer_schema,
+        answer_schema=sent,
         settings=stated,
         draw=draw,
         unit_ids=unit_ids,
@@ -208,9 +210,12 @@ class _Same:
 
 
 @lru_cache(maxsize=64)
-def _schema(schema: _Same) -> str:
-    """Returns a schema's canonical JSON, made once per prompt file: most of what makes up a key."""
-    return _encoded(schema.value)
+def _schema(schema: _Same) -> tuple[str, str]:
+    """Returns a schema's canonical JSON and the one that is sent, made once per prompt file.
+
+    What is sent keeps the order of the fields, in which a model writes them: a reason comes before its grade.
+    """
+    return _encoded(schema.value), json.dumps(schema.value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _encoded(value: Json) -> str:

@@ -43,7 +43,10 @@ Input: TypeAlias = str | int | float | bool | Sequence[str] | None
 
 @dataclass(frozen=True)
 class Rendered:
-    """A prompt with its inputs filled in, ready for `llm.requests.request_for`."""
+    """A prompt with its inputs filled in, ready for `llm.requests.request_for`.
+
+    `items` is its input `count`, of which `expected_output_tokens` are said per item; 1 for a prompt without.
+    """
 
     prompt_id: str
     prompt_version: int
@@ -51,6 +54,7 @@ class Rendered:
     user: str
     answer_schema: Json
     settings: dict[str, Json]
+    items: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ class Prompt:
         }
         system = None if self.system is None else self._fill(self.system, self.system_line, values)
         user = self._fill(self.user, self.user_line, values)
-        return Rendered(self.id, self.version, system, user, self.answer_schema, self.settings)
+        count = inputs.get("count", 1)
+        items = count if isinstance(count, int) else 1
+        return Rendered(self.id, self.version, system, user, self.answer_schema, self.settings, items)
 
     def _check(self, inputs: Mapping[str, Input]) -> None:
         if missing := [name for name in self.inputs if name not in inputs]:

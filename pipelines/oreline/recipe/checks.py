@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from oreline.errors import OrelineError
 from oreline.recipe import words
 from oreline.recipe.benchmarks import benchmark_problems
+from oreline.recipe.filtering import filter_problems
 from oreline.recipe.loading import LoadedRecipe
 from oreline.recipe.models import model_problems
+from oreline.recipe.scorers import scorer_problems
 from oreline.recipe.settings import Caps, QueryNearness, Source
 from oreline.recipe.verdicts import needing_verdicts
+from oreline.recipe.writers import writer_problems
 from oreline.stages.catalog import BY_NAME, judge_skipped, mining_skipped
 
 MOST_PERMUTATIONS = 16_384
@@ -19,12 +22,15 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
     datasets, problems = _datasets(loaded)
     problems += _paths(loaded)
     problems += _writers(loaded)
+    problems += writer_problems(loaded)
     problems += _verdicts(loaded)
     problems += _vectors(loaded)
     problems += _nearness(loaded)
+    problems += filter_problems(loaded)
     problems += _ranges(loaded)
     problems += benchmark_problems(loaded)
     problems += model_problems(loaded)
+    problems += scorer_problems(loaded)
     problems += _stages(loaded)
     if datasets is not None:
         problems += _dataset_lists(loaded, datasets)
@@ -113,6 +119,11 @@ def _vectors(loaded: LoadedRecipe) -> Iterator[str]:
             f"it compares the vectors of embed, but embed is skipped ({skipped}); leave the key out, or ask for "
             "negatives",
         )
+    if loaded.recipe.select.gates.score_quantile is not None and skipped is not None:
+        yield loaded.problem(
+            "select.gates.score_quantile",
+            f"it compares the scores of mine, but mine is skipped ({skipped}); leave the key out, or ask for negatives",
+        )
 
 
 def _nearness(loaded: LoadedRecipe) -> Iterator[str]:
@@ -145,6 +156,11 @@ def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
             f"(mine.top_k + mine.spare); begin earlier or raise mine.top_k",
         )
     yield from _narrow_window(loaded)
+    if recipe.select.per_miner is not None and len(recipe.mine.miners) == 1:
+        yield loaded.problem(
+            "select.per_miner",
+            f"mine.miners has one miner ({recipe.mine.miners[0]}), so there are no lists to take turns; leave it out",
+        )
     if recipe.filter.min_words > recipe.filter.max_words:
         key = "filter.max_words" if "filter.max_words" in loaded.written else "filter.min_words"
         yield loaded.problem(
@@ -181,7 +197,10 @@ def _stages(loaded: LoadedRecipe) -> Iterator[str]:
 
 def _dataset_lists(loaded: LoadedRecipe, datasets: list[str]) -> Iterator[str]:
     recipe = loaded.recipe
-    lists: list[tuple[str, list[str]]] = [("synthesize.datasets", recipe.synthesize.datasets or [])]
+    lists: list[tuple[str, list[str]]] = [
+        ("synthesize.datasets", recipe.synthesize.datasets or []),
+        ("select.false_negatives.except_datasets", recipe.select.false_negatives.except_datasets),
+    ]
     if isinstance(recipe.mine.within, list):
         lists.append(("mine.within", recipe.mine.within))
     for key, names in lists:

@@ -91,7 +91,8 @@ def _chosen(found: Mapping[SourceFormat, Sequence[str]], possible: Sequence[Sour
 
 
 def _endings() -> str:
-    return ", ".join(sorted({ending for endings in ENDINGS.values() for ending in endings}))
+    plain = {ending for form, endings in ENDINGS.items() if form != "code" for ending in endings}
+    return f"{', '.join(sorted(plain))} and source code"
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ def model_problems(loaded: LoadedRecipe) -> Iterator[str]:
         ("synthesize.llm", recipe.synthesize.llm),
         ("filter.rater.llm", rater.llm if rater else None),
         ("judge.llm", recipe.judge.llm),
+        ("judge.cascade.llm", recipe.judge.cascade.llm if recipe.judge.cascade else None),
     ]
     for section, llm in sections:
         if llm is None:

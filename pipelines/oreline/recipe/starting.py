@@ -57,7 +57,7 @@ def _all(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversab
         name = f"{prefix}{entry.name}"
         if entry.is_dir():
             yield from _all(entry, f"{name}/")
-        elif entry.name.endswith(".md"):
+        elif entry.name.endswith((".md", ".yaml")):
             yield name, entry
 
 

@@ -12,6 +12,12 @@ def needing_verdicts(recipe: Recipe) -> dict[str, str]:
     for origin in ("synthetic", "human", "extractive"):
         if getattr(select.relabel, origin) != "keep":
             needing[f"select.relabel.{origin}"] = "keep"
+    if select.false_negatives.action == "drop_row":
+        needing["select.false_negatives.action"] = "drop_negative"
+    if select.false_negatives.most is not None:
+        needing["select.false_negatives.most"] = "null"
+    if select.false_negatives.given:
+        needing["select.false_negatives.given"] = "false"
     if select.pick == "lowest_ranked":
         needing["select.pick"] = "random or hardest"
     if select.siblings == "judge":

@@ -20,6 +20,8 @@ ALL = ""
 """The scope of a search that is not bound to a dataset."""
 
 SHARD_ROWS = 65_536
+MOST_PAIRS = 4_194_304
+"""Pairs of a query and a document left out that are held at once: 16 bytes each, and some more to find them."""
 
 LISTED_SCHEMA = pa.schema(
     [("scope", pa.string()), ("doc_id", pa.string()), ("vector_key", pa.string()), ("tags", pa.list_(TAG))]
@@ -129,11 +131,17 @@ class Corpus:
         """Says for each id whether it is searched."""
         return np.asarray(pc.is_in(ids, value_set=self._own), np.bool_)
 
-    def shards(self, *left_out: TagIndex) -> Iterator[Shard]:
-        """Yields the shards, one in memory at a time, with the pairs that each index leaves out."""
+    def shards(self, *left_out: TagIndex, most: int = MOST_PAIRS) -> Iterator[Shard]:
+        """Yields the shards, one in memory at a time, with the pairs that each index leaves out.
+
+        A shard is cut where its pairs would be more than `most`: with two classes half of all pairs are left out.
+        """
         for path, order in zip(self._paths, self._orders, strict=True):
-            tags = _column(path, "tags")
-            yield Shard(self._vectors(path), order, tuple(index.match(tags) for index in left_out))
+            tags, vectors = _column(path, "tags"), self._vectors(path)
+            pairs = sum((index.pairs(tags) for index in left_out), np.zeros(len(tags) + 1, np.int64))
+            for start, stop in cuts(pairs, most):
+                some = tags.slice(start, stop - start)
+                yield Shard(vectors[start:stop], order[start:stop], tuple(index.match(some) for index in left_out))
 
     def _vectors(self, path: str) -> Float16:
         column = _column(path, "vector")
@@ -146,6 +154,23 @@ class Corpus:
             .view("<f2")
             .reshape(-1, self._dimension)
         )
+
+
+def cuts(pairs: Int64, most: int) -> Iterator[tuple[int, int]]:
+    """Yields the parts, start and stop, of a shard: as few as leave each at most `most` pairs.
+
+    `pairs` is the number before each row, and at its end that of all rows. A row with more is a part by itself; an
+    empty shard is one part.
+    """
+    rows = len(pairs) - 1
+    start = 0
+    while start < rows:
+        reached = int(np.searchsorted(pairs, pairs[start] + most, side="right")) - 1
+        stop = max(start + 1, min(reached, rows))
+        yield start, stop
+        start = stop
+    if rows == 0:
+        yield 0, 0
 
 
 def _column(path: str, name: str) -> pa.Array:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from oreline import normalise
 from oreline.records import Content
+from oreline.search.scores import Int64
 from oreline.search.shards import Pairs
 
 Kind = Literal["id", "content", "text", "said", "group", "made", "cut"]
@@ -123,6 +124,14 @@ class TagIndex:
         self._rows = np.array([row for rows in rows_of.values() for row in rows], np.int64)
         self._counts = np.array([len(rows) for rows in rows_of.values()], np.int64)
         self._starts = np.cumsum(self._counts) - self._counts
+
+    def pairs(self, tags: pa.Array) -> Int64:
+        """Returns how many pairs `match` gives with the documents before each; one more entry for all of them."""
+        found = pc.index_in(tags.flatten(), value_set=self._unique)
+        documents = np.asarray(pc.list_parent_indices(tags), np.int64)[np.asarray(pc.is_valid(found))]
+        counts = self._counts[np.asarray(found.filter(pc.is_valid(found)), np.int64)]
+        per_document = np.bincount(documents, weights=counts, minlength=len(tags)).astype(np.int64)
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(per_document)])
 
     def match(self, tags: pa.Array) -> Pairs:
         """Returns the (query, document) pairs that share a tag; `tags` is a list of tags per document."""

@@ -34,6 +34,7 @@ class Mapped:
     query: str | None
     negatives: tuple[str, ...]
     lang: str | None
+    label: str | None
     used: frozenset[str]
 
 
@@ -56,7 +57,7 @@ def text_column(columns: Columns, names: Collection[str], *, with_query: bool) -
 
 def named_columns(columns: Columns) -> dict[str, str]:
     """Returns the columns that the recipe names, by role."""
-    roles = ("id", "title", "text", "query", "positive", "negative", "lang")
+    roles = ("id", "title", "text", "query", "positive", "negative", "lang", "label")
     return {role: name for role in roles if (name := cast("str | None", getattr(columns, role))) is not None}
 
 
@@ -74,7 +75,7 @@ def map_row(columns: Columns, row: Row) -> Mapped:
     title_name = columns.title or ("title" if _is_text(row.get("title")) else None)
     lang_name = columns.lang or ("lang" if _is_text(row.get("lang")) else None)
     negative_name = columns.negative or ("negative" if query is not None and "negative" in row else None)
-    used = {id_name, title_name, lang_name, text_name, query_name if query is not None else None}
+    used = {id_name, title_name, lang_name, text_name, columns.label, query_name if query is not None else None}
     return Mapped(
         own_id=_id(row, id_name) if id_name else None,
         id_column=id_name,
@@ -83,6 +84,7 @@ def map_row(columns: Columns, row: Row) -> Mapped:
         query=query,
         negatives=_negatives(row, negative_name) if query is not None and negative_name else (),
         lang=(_text(row, lang_name, lang_name) or "").strip() or None,
+        label=_id(row, columns.label) if columns.label else None,
         used=frozenset(name for name in (*used, negative_name if query is not None else None) if name),
     )
 
@@ -170,7 +172,7 @@ def _document(place: Place, row: Row, mapped: Mapped, metadata: Row, *, own: str
         text=text,
         lang=mapped.lang or place.source.lang,
         parent_id=place.own_id(parent) if parent is not None else None,
-        group=reference(place.source.group, row, mapped.own_id),
+        group=mapped.label or reference(place.source.group, row, mapped.own_id),
         metadata=metadata_json(metadata),
         markup="plain" if place.chunked else None,
     )

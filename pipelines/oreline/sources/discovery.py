@@ -19,6 +19,11 @@ _GLOB = re.compile(r"[*?\[]")
 _SKIPPED_FOLDERS = frozenset(
     {"test", "tests", "idlelib", "idle_test", "lib2to3", "site-packages", "dist-packages", "turtledemo", "__pycache__"}
 )
+_SKIPPED_CODE = frozenset(
+    {"node_modules", "bower_components", "vendor", "third_party", "dist", "build", "target", "site-packages",
+     "dist-packages", "venv", "__pycache__"}
+)  # fmt: skip
+_SKIPPED: dict[SourceFormat, frozenset[str]] = {"python-docs": _SKIPPED_FOLDERS, "code": _SKIPPED_CODE}
 _QRELS = re.compile(r"^qrels/([^/]+)\.tsv(?:\.gz|\.zst)?$")
 _BEIR_TABLE = re.compile(r"^(corpus|queries)\.jsonl(?:\.gz|\.zst)?$")
 
@@ -55,15 +60,13 @@ def guess_format(source: Source) -> SourceFormat:
     listed = _listing(source)
     if not _is_folder(source.path, listed):
         found = {formats.format_of_name(each.relative) for each in listed} - {None}
-        if len(found) == 1:
-            return next(form for form in found if form is not None)
-        possible: Sequence[str] = sorted(form for form in found if form is not None)
+        possible: Sequence[SourceFormat] = sorted(form for form in found if form is not None)
     else:
         if any(_BEIR_TABLE.match(each.relative) and each.relative.startswith("corpus") for each in listed):
             return "beir"
         possible = formats.formats_among(each.relative for each in listed)
-        if len(possible) == 1:
-            return possible[0]
+    if len(possible) == 1 and possible[0] != "code":  # what is cut as code is so by the recipe's word alone
+        return possible[0]
     seen = f"it holds {' and '.join(possible)} files" if possible else "no file in it has a known ending"
     raise RecipeError(
         f"source {source.path}: the format cannot be told from the path ({seen}); "
@@ -74,7 +77,7 @@ def guess_format(source: Source) -> SourceFormat:
 def chunking_of(source: Source, form: SourceFormat) -> Chunking | None:
     """Returns how the source's documents are cut, default filled in, or None if they are not."""
     chunking = source.chunking
-    if chunking is None and form in ("markdown", "text", "python-docs"):
+    if chunking is None and form in ("markdown", "text", "python-docs", "code"):
         chunking = Chunking()
     return chunking if chunking is not None and chunking.enabled else None
 
@@ -96,8 +99,8 @@ def find_files(source: Source) -> list[SourceFile]:
     if source.format is None and form in ("markdown", "text"):
         wanted = ("markdown", "text")
     chosen = [each for each in listed if any(formats.has_ending(each.relative, one) for one in wanted)]
-    if form == "python-docs":
-        chosen = [each for each in chosen if not _SKIPPED_FOLDERS & set(each.relative.split("/")[:-1])]
+    if form in _SKIPPED:
+        chosen = [each for each in chosen if not _SKIPPED[form] & set(each.relative.split("/")[:-1])]
     if not chosen:
         endings = ", ".join(f"*{ending}" for one in wanted for ending in ENDINGS[one])
         raise CallError(f"source {source.path}: looked for {endings} in this folder and found none")
@@ -149,6 +152,21 @@ def check_source(source: Source) -> None:
             f"source {source.path}: it brings pairs, and a judgement is about a whole document, so it cannot be "
             "chunked; leave sources[].chunking out"
         )
+    if source.columns.label is not None:
+        _check_label(source)
+
+
+def _check_label(source: Source) -> None:
+    if source.group is not None:
+        raise CallError(
+            f"source {source.path}: columns.label and group both say which documents belong together; leave one out"
+        )
+    if guess_format(source) not in TABLES:
+        raise CallError(f"source {source.path}: columns.label names a column, but its files have none")
+    if brings_pairs(source):
+        raise CallError(
+            f"source {source.path}: columns.label is for texts without queries, but its rows have a query; leave it out"
+        )
 
 
 def _check_reference(source: Source, key: str, setting: str | None) -> None:
@@ -158,7 +176,7 @@ def _check_reference(source: Source, key: str, setting: str | None) -> None:
         pattern = id_pattern(setting)
     except re.error as error:
         raise CallError(f"source {source.path}: {key} {setting!r} is no regular expression: {error}") from error
-    if pattern is None and guess_format(source) in ("markdown", "text", "python-docs"):
+    if pattern is None and guess_format(source) in ("markdown", "text", "python-docs", "code"):
         raise CallError(
             f"source {source.path}: {key} {setting!r} names a column, but its files have none; "
             "write a regular expression over the document's id with a group, such as '(.*)/'"

@@ -95,9 +95,10 @@ class DocumentShelf:
             content_hash="",
             text_hash="",
             title=found.title,
-            content=source.content or "text",
+            content=source.holds,
             lang=found.lang,
             parent_id=found.parent_id,
+            position=found.position,
             group=found.group,
             metadata=found.metadata,
         )

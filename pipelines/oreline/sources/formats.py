@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from oreline.code.languages import LANGUAGES
 from oreline.recipe.settings import SourceFormat
 
 COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".zst": "zstd"}
@@ -16,6 +17,7 @@ ENDINGS: dict[SourceFormat, tuple[str, ...]] = {
     "markdown": (".md", ".markdown", ".mdx"),
     "text": (".txt", ".rst"),
     "python-docs": (".py",),
+    "code": tuple(LANGUAGES),
 }
 """Endings of each format's files, before one for compression."""
 
@@ -69,7 +71,9 @@ def formats_among(names: Iterable[str]) -> list[SourceFormat]:
         return tables
     if found & {"markdown", "text"}:
         return [*tables, "markdown" if "markdown" in found else "text"]
-    return ["python-docs"] if found == {"python-docs"} else []
+    if found == {"python-docs"}:
+        return ["python-docs"]
+    return ["code"] if found and found <= {"python-docs", "code"} else []
 
 
 def _stands_aside(name: str) -> bool:

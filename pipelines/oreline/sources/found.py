@@ -33,6 +33,7 @@ class FoundDocument:
     group: str | None
     metadata: str | None
     markup: Markup | None
+    position: int | None = None
 
 
 @dataclass(frozen=True)

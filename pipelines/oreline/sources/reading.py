@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from oreline.recipe.settings import SourceFormat
 from oreline.sources.beir import read_beir
+from oreline.sources.code_files import read_code
 from oreline.sources.columns import table_row
 from oreline.sources.found import Found, Place
 from oreline.sources.pages import read_page
@@ -15,14 +16,17 @@ def read_file(place: Place, path: str, form: SourceFormat) -> Iterator[Found]:
     """Yields what each row of a file gives, in order; raises SourceError if the file as a whole cannot be read."""
     match form:
         case "jsonl":
-            return read_jsonl(place, path, table_row)
+            found = read_jsonl(place, path, table_row)
         case "parquet":
-            return read_parquet(place, path)
+            found = read_parquet(place, path)
         case "csv" | "tsv":
-            return read_csv(place, path, form)
+            found = read_csv(place, path, form)
         case "beir":
-            return read_beir(place, path)
+            found = read_beir(place, path)
         case "markdown" | "text":
-            return read_page(place, path, form)
+            found = read_page(place, path, form)
         case "python-docs":
-            return read_python(place, path)
+            found = read_python(place, path)
+        case "code":
+            found = read_code(place, path)
+    return found

@@ -148,11 +148,12 @@ def _fits(kind: pa.DataType, role: str) -> bool:
     if role == "negative" and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         kind = kind.value_type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return text or pa.types.is_null(kind) or (role == "id" and pa.types.is_integer(kind))
+    return text or pa.types.is_null(kind) or (role in ("id", "label") and pa.types.is_integer(kind))
 
 
 def _expected(role: str) -> str:
-    return {"id": "string or a whole number", "negative": "string or a list of strings"}.get(role, "string")
+    whole = "string or a whole number"
+    return {"id": whole, "label": whole, "negative": "string or a list of strings"}.get(role, "string")
 
 
 def first_row_has_query(source: Source, form: SourceFormat, found: Sequence[SourceFile]) -> bool:

@@ -27,13 +27,13 @@ def one_judgement_per_unit(recipe: "Recipe", manifest: "Manifest") -> str | None
 def pairs_of_written_queries(recipe: "Recipe", manifest: "Manifest") -> str | None:
     """Returns a sentence if written queries and pairs, documents or draws do not balance on disk; else None.
 
-    Each written query has a pair; further ones, such as a known negative, are counted as they are written. Rows that
-    synthesize lists by reference to an earlier stage are left out.
+    Each written query has a positive pair; further pairs, such as a known negative, and documents are counted as they
+    are written. Rows that synthesize lists by reference to an earlier stage are left out.
     """
     del recipe
     own = {
         table: [part for part in manifest.tables.get(table, ()) if part.path.startswith(f"{manifest.stage}/")]
-        for table in ("queries", "pairs")
+        for table in ("queries", "pairs", "documents")
     }
     queries, pairs = (sum((part.ids for part in own[table]), Tally()) for table in ("queries", "pairs"))
     counts = manifest.counts
@@ -41,6 +41,9 @@ def pairs_of_written_queries(recipe: "Recipe", manifest: "Manifest") -> str | No
     if pairs.count != queries.count + further or (not further and queries != pairs):
         beside = f" and {further} further ones" if further else ""
         return f"{queries.count} queries were written, but {pairs.count} pairs (or other ids){beside}; {_BUG}"
+    documents, told = sum(part.rows for part in own["documents"]), counts.get("written_documents", 0)
+    if documents != told:
+        return f"{documents} documents were written, but {told} counted; {_BUG}"
     draws = [counts.get(name, 0) for name in ("draws", "draws_kept", "draws_dropped")]
     if draws[0] != draws[1] + draws[2]:
         return f"{draws[0]} draws, but {draws[1]} kept and {draws[2]} dropped; {_BUG}"

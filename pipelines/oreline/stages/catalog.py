@@ -91,9 +91,9 @@ def _synthesize_keys(recipe: Recipe) -> Json:
 
 
 def _filter_keys(recipe: Recipe) -> Json:
-    llm = recipe.llm_of("filter") if recipe.filter.rater else None
+    llm = recipe.llm_of("filter") if recipe.filter.asks else None
     caps = recipe.filter.caps
-    drawn = caps.per_document is not None or caps.per_paragraph is not None
+    drawn = bool(caps.per_document or caps.per_paragraph or recipe.filter.uniform_tasks)
     keys: Json = {
         "filter": fingerprint_keys(recipe.filter),
         "llm": fingerprint_keys(llm) if llm else None,
@@ -104,10 +104,19 @@ def _filter_keys(recipe: Recipe) -> Json:
 
 def _judge_keys(recipe: Recipe) -> Json:
     llm = recipe.llm_of("judge")
-    judge = fingerprint_keys(recipe.judge)
+    judge = recipe.judge
+    section = cast("dict[str, Json]", fingerprint_keys(judge))
+    measured = "cross_encoder" in judge.scorers and judge.cross_encoder is not None
+    used = {
+        "likelihood": "likelihood" in judge.scorers,
+        "cross_encoder": measured,
+        "cascade": judge.cascade is not None,
+    }
     ceiling = _plain(recipe.mine.ceiling)
     return {
-        "judge": judge,
+        "judge": {name: value for name, value in section.items() if used.get(name, True)},
+        # Where a server is does not matter, but whether there is one does.
+        "served": measured and judge.cross_encoder is not None and judge.cross_encoder.server is not None,
         "llm": fingerprint_keys(llm) if llm else None,
         "negatives": recipe.select.negatives,
         "ceiling": ceiling,
@@ -137,19 +146,30 @@ def judge_skipped(recipe: Recipe) -> str | None:
     """Returns why judge is left out, or None if it runs."""
     if not recipe.judge.enabled:
         return "judge.enabled is false"
-    return mining_skipped(recipe) or (None if recipe.llm_of("judge") else "no llm in the recipe")
+    without = bool(recipe.judge.asked) and recipe.llm_of("judge") is None
+    return mining_skipped(recipe) or ("no llm in the recipe" if without else None)
 
 
 def model_of(recipe: Recipe, stage: str) -> Llm | None:
-    """Returns the model that a stage calls in this recipe, or None if it calls none."""
+    """Returns the model that a stage calls (first) in this recipe, or None if it calls none."""
     if stage == "synthesize" and recipe.synthesize.enabled:
         calls = any(writer_of(name).needs_llm for name in recipe.writers())
         return recipe.llm_of("synthesize") if calls else None
-    if stage == "filter" and recipe.filter.enabled and recipe.filter.rater is not None:
+    if stage == "filter" and recipe.filter.enabled and recipe.filter.asks:
         return recipe.llm_of("filter")
     if stage == "judge" and judge_skipped(recipe) is None:
-        return recipe.llm_of("judge")
+        cascade = recipe.judge.cascade
+        return recipe.llm_of("judge") if recipe.judge.asked else (cascade.llm if cascade else None)
     return None
+
+
+def models_of(recipe: Recipe, stage: str) -> tuple[Llm, ...]:
+    """Returns the models that a stage calls in this recipe, each once: that of `model_of`, and a cascade's strong one."""
+    first = model_of(recipe, stage)
+    if first is None:
+        return ()
+    cascade = recipe.judge.cascade if stage == "judge" else None
+    return (first,) if cascade is None or cascade.llm == first else (first, cascade.llm)
 
 
 def stage_workers(recipe: Recipe, stage: str) -> int:
@@ -165,7 +185,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("ingest", 2, _ingest_keys, writes=("documents", "queries", "pairs")),
     Stage(
         "dedup",
-        2,
+        3,
         _dedup_keys,
         reads=("documents", "pairs"),
         writes=("documents", "pairs", "signatures"),
@@ -176,7 +196,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "synthesize",
-        3,
+        4,
         _synthesize_keys,
         reads=("documents", "queries", "pairs"),
         adds=("documents", "queries", "pairs"),
@@ -186,7 +206,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "filter",
-        2,
+        3,
         _filter_keys,
         reads=("documents", "queries", "pairs"),
         writes=("queries", "pairs"),
@@ -216,7 +236,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "judge",
-        2,
+        3,
         _judge_keys,
         reads=("candidates", "documents", "queries", "pairs"),
         writes=("judgements",),
@@ -225,7 +245,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "select",
-        1,
+        2,
         _select_keys,
         reads=("documents", "queries", "pairs"),
         optional=("candidates", "judgements", "vectors"),

@@ -78,7 +78,8 @@ class Synthesize(beam.PTransform):
             | "StartCheck" >> beam.Impulse()
             | "CheckPlan" >> beam.FlatMap(CheckPlan(self.job)).with_output_types(bytes)
         )
-        blocks = root | "ListDocuments" >> RowGroups(self.job, ("documents",))
+        documents = root | "ListDocuments" >> RowGroups(self.job, ("documents",))
+        blocks = documents
         if any(writer_of(name).draws for name in self.job.recipe.writers()):
             draws = (
                 root
@@ -87,8 +88,14 @@ class Synthesize(beam.PTransform):
                 | "SpreadDraws" >> Spread()
             )
             blocks = (blocks, draws) | "GatherBlocks" >> beam.Flatten()
-        written = blocks | "Write" >> self._write()
-        return (checked, written) | "GatherReports" >> beam.Flatten()
+        if not any(writer_of(name).gathers for name in self.job.recipe.writers()):
+            written = blocks | "Write" >> self._write()
+            return (checked, written) | "GatherReports" >> beam.Flatten()
+        from oreline.stages.companions import AfterCompanions, FindCompanions
+
+        found = documents | "FindCompanions" >> FindCompanions(self.job)
+        written = blocks | "AfterCompanions" >> AfterCompanions(found) | "Write" >> self._write()
+        return (checked, found, written) | "GatherReports" >> beam.Flatten()
 
     def _write(self) -> beam.PTransform:
         names = [name for name in self.job.recipe.writers() if writer_of(name).needs_llm]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from oreline.extractive.rows import extract
 from oreline.job import StageWriter
-from oreline.records import Document, Reject
+from oreline.records import Document, Pair, Reject
+from oreline.writing.histogram import tally
 from oreline.writing.work import Work, Written
 
 
@@ -19,10 +20,10 @@ def write_document(
     rejects = [reject for each in written for reject in each.rejects]
     if made:
         writer.kept([document.doc_id])
-    elif not rejects and not extractors:
+    elif not written and not extractors:
         writer.passed_over(document.doc_id)
     else:
-        first, *rejects = rejects or [_nothing(document, extractors)]
+        first, *rejects = rejects or [_nothing(document, written, extractors)]
         writer.dropped(document.doc_id, first)
     for reject in rejects:
         writer.reject(reject)
@@ -46,12 +47,18 @@ def _write(written: Written, writer: StageWriter) -> int:
     writer.rows("documents", written.documents)
     writer.rows("queries", written.queries)
     writer.rows("pairs", written.pairs)
-    if further := len(written.pairs) - len(written.queries):
+    if further := _further(written.pairs):
         writer.count("further_pairs", further)
+    if written.documents:
+        writer.count("written_documents", len(written.documents))
     for query in written.queries:
-        if query.lineage is not None:
-            writer.count(f"written.{query.lineage.writer}.{query.task_type}")
+        tally(writer, query)
     return len(written.queries)
+
+
+def _further(pairs: Sequence[Pair]) -> int:
+    """Returns how many pairs there are besides the first positive of each query."""
+    return len(pairs) - len({pair.query_id for pair in pairs if pair.label == "positive"})
 
 
 def _extract(document: Document, extractors: Sequence[str], seed: int, writer: StageWriter) -> int:
@@ -66,7 +73,10 @@ def _extract(document: Document, extractors: Sequence[str], seed: int, writer: S
     return number
 
 
-def _nothing(document: Document, extractors: Sequence[str]) -> Reject:
+def _nothing(document: Document, written: Sequence[Written], extractors: Sequence[str]) -> Reject:
+    if written:
+        detail = "the answers of its writers hold no query"
+        return Reject(document.doc_id, "documents", "unparsable", detail, payload=document.text)
     names = ", ".join(extractors)
     detail = f"none of the writers ({names}) found words in it that could be a query"
     return Reject(document.doc_id, "documents", "nothing_to_extract", detail, payload=document.text)

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import get_args
 
 from oreline import ids, prompting
+from oreline.ids import Json
 from oreline.llm.requests import Answered, Request
 from oreline.prompting.prompt import Input
 from oreline.recipe.settings import Llm, Recipe
-from oreline.records import Content, Pair, Query
+from oreline.records import Content, Pair, Query, Reject
 from oreline.scripts import shortened
 from oreline.writing.answers import FRET_INPUTS, FretAnswer, FretQuery, WrittenTask
-from oreline.writing.chain import Answers, ask, rejected
-from oreline.writing.rows import lineage_of, query_of
+from oreline.writing.chain import Answers, answer_of, ask, follows
+from oreline.writing.rows import KIND, lineage_of, query_of
 from oreline.writing.work import Work, Written
 
 SHOWN_TOKENS = 6_000
@@ -66,19 +67,19 @@ class FretChain:
     def usable(self, request: Request, text: str) -> bool:
         """Says whether an answer follows FRet's schema."""
         del request  # all its requests are answered alike
-        return not isinstance(prompting.parse(FretAnswer, text), prompting.Unusable)
+        return follows(FretAnswer, text)
 
     def rows(self, work: Work, answered: Answers) -> Written:
         """Returns the queries of the answer, at most `count`, none twice."""
         (only,) = answered[0]
-        if only.reject is not None:
-            return Written(rejects=(rejected(work, only),))
-        answer = prompting.parse(FretAnswer, only.text)
-        if isinstance(answer, prompting.Unusable):
-            return Written(rejects=(rejected(work, only, answer.detail),))
+        answer = answer_of(FretAnswer, work, only)
+        if isinstance(answer, Reject):
+            return Written(rejects=(answer,))
+        document = work.documents[0]
+        suggested = suggested_kinds(document.doc_id, document.content, self.count)
         queries: dict[str, Query] = {}
         for place, written in enumerate(answer.queries):
-            query = _query(work, only, place, written)
+            query = _query(work, only, place, written, suggested)
             if len(queries) < self.count:
                 queries.setdefault(query.query_hash, query)
         pairs = [Pair(each.query_id, work.unit, "positive", "seed") for each in queries.values()]
@@ -91,13 +92,15 @@ def fret(name: str, source: str, recipe: Recipe) -> FretChain:
     return FretChain(name, prompt, recipe.synthesize.per_document)
 
 
-def _query(work: Work, answered: Answered, place: int, written: FretQuery) -> Query:
+def _query(work: Work, answered: Answered, place: int, written: FretQuery, suggested: list[str]) -> Query:
     document = work.documents[0]
+    drawn: dict[str, Json] = {"suggested": [*suggested], KIND: written.task_type}
     return query_of(
         document.dataset,
         written.query,
-        lineage_of(work, answered, place),
-        task_type=written.task_type,
+        lineage_of(work, answered, place, drawn),
+        # No encoder has a prefix for tasks of a model's own invention: all of them look for something.
+        task_type="retrieval" if written.task_type == "free_form" else written.task_type,
         instruction=written.task,
         lang=document.lang,
     )

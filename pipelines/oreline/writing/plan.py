@@ -1,17 +1,22 @@
-"""Which documents are written for, and of them a sample by hash.
+"""Which documents are written for, and of them a sample by hash, perhaps of each stratum the same number.
 
 A dataset that brings pairs gets no writer unless the recipe names writers, or the dataset itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oreline.ids import seeded_fraction
+from oreline.ids import Json, seeded_fraction
 from oreline.job import Job
+from oreline.languages import primary
+from oreline.recipe.settings import Synthesize
+
+_UNKNOWN = "unknown"
+_COLUMNS = ("dataset", "lang", "origin")
 
 
 @dataclass(frozen=True)
@@ -19,51 +24,93 @@ class Plan:
     """The rule by which documents are chosen; anyone can recompute it from the recipe and the input's tables.
 
     A document is chosen if it is no generated one, its dataset is among `datasets`, and its draw, in [0, 1), is below
-    `share`.
+    the share of its stratum, which is 1 where `shares` (by stratum) does not tell. Strata are `by` dataset, language
+    ("unknown" where there is none) or none.
     """
 
     datasets: frozenset[str]
-    share: float
     seed: int
+    by: str = "none"
+    shares: Mapping[str, float] = field(default_factory=dict)
 
-    def chooses(self, dataset: str, origin: str, doc_id: str) -> bool:
+    def chooses(self, dataset: str, origin: str, doc_id: str, lang: str | None) -> bool:
         """Says whether a document is written for."""
         if origin != "source" or dataset not in self.datasets:
             return False
-        return self.share >= 1.0 or seeded_fraction(self.seed, "synthesize", doc_id) < self.share
+        share = self.shares.get(stratum(self.by, dataset, lang), 1.0)
+        return share >= 1.0 or seeded_fraction(self.seed, "synthesize", doc_id) < share
+
+    def to_json(self) -> Json:
+        """Returns what the manifest states of a sample."""
+        return {"stratify": self.by, "shares": {**self.shares}}
+
+
+def stratum(by: str, dataset: str, lang: str | None) -> str:
+    """Returns the name of a document's stratum."""
+    if by == "dataset":
+        return dataset
+    return "all" if by == "none" else _UNKNOWN if lang is None else primary(lang)
 
 
 def plan_of(job: Job) -> Plan:
-    """Returns the plan of a synthesize job: reads two columns of documents, one of pairs."""
+    """Returns the plan of a synthesize job: reads three columns of documents, one of pairs."""
     settings = job.recipe.synthesize
     available = _available(job)
     if settings.datasets is not None:
         chosen = frozenset(settings.datasets)
     elif settings.writers is not None:
-        chosen = frozenset(available)
+        chosen = frozenset(dataset for dataset, _ in available)
     else:
-        chosen = frozenset(available) - _datasets_with_pairs(job.iterate("pairs", ["query_id"]))
-    eligible = sum(number for dataset, number in available.items() if dataset in chosen)
-    share = 1.0 if settings.sample is None or settings.sample >= eligible else settings.sample / eligible
-    return Plan(chosen, share, job.recipe.seed)
+        found = frozenset(dataset for dataset, _ in available)
+        chosen = found - _datasets_with_pairs(job.iterate("pairs", ["query_id"]))
+    eligible = {place: number for place, number in available.items() if place[0] in chosen}
+    return Plan(chosen, job.recipe.seed, settings.stratify, _shares(settings, eligible))
+
+
+def even_shares(counts: Mapping[str, int], sample: float) -> dict[str, float]:
+    """Returns the share, 0 to 1, of each stratum that gives a sample of so many of each, as far as there are so many.
+
+    What a stratum lacks the others give; SWIM-IR (arXiv 2311.05800, section 3) keeps a passage if a uniform draw is at
+    most what its language should give over what it has.
+    """
+    shares: dict[str, float] = {}
+    left = sample
+    for place, name in enumerate(sorted(counts, key=lambda name: (counts[name], name))):
+        given = min(float(counts[name]), left / (len(counts) - place))
+        shares[name] = given / counts[name]
+        left -= given
+    return shares
+
+
+def _shares(settings: Synthesize, eligible: Mapping[tuple[str, str | None], int]) -> dict[str, float]:
+    if settings.sample is None or settings.sample >= sum(eligible.values()):
+        return {}
+    counts = Counter[str]()
+    for (dataset, lang), number in eligible.items():
+        counts[stratum(settings.stratify, dataset, lang)] += number
+    return even_shares(counts, settings.sample)
 
 
 def plan_problem(job: Job) -> str | None:
     """Returns a sentence if `synthesize.datasets` names a dataset that has no documents, else None."""
-    available = _available(job) if job.recipe.synthesize.datasets else {}
-    for name in job.recipe.synthesize.datasets or ():
+    if not job.recipe.synthesize.datasets:
+        return None
+    available = {dataset for dataset, _ in _available(job)}
+    for name in job.recipe.synthesize.datasets:
         if name not in available:
             found = ", ".join(sorted(available)) or "none"
             return f"synthesize.datasets: there are no documents of {name!r}; the datasets with documents: {found}"
     return None
 
 
-def _available(job: Job) -> dict[str, int]:
-    """Returns the number of documents, generated ones left out, by dataset."""
-    available = Counter[str]()
-    for block in job.iterate("documents", ["dataset", "origin"]):
+def _available(job: Job) -> dict[tuple[str, str | None], int]:
+    """Returns the number of documents, generated ones left out, by dataset and language."""
+    available = Counter[tuple[str, str | None]]()
+    for block in job.iterate("documents", [*_COLUMNS]):
         written = block.filter(pc.equal(block.column("origin"), "source"))
-        available.update(_counts(written.column("dataset")))
+        counted = written.group_by(["dataset", "lang"]).aggregate([([], "count_all")])
+        for row in counted.to_pylist():
+            available[row["dataset"], row["lang"]] += row["count_all"]
     return dict(available)
 
 
@@ -74,7 +121,3 @@ def _datasets_with_pairs(pairs: Iterable[pa.Table]) -> frozenset[str]:
         names = pc.replace_substring_regex(block.column("query_id"), pattern="(?s)/.*", replacement="")
         found.update(pc.unique(names).to_pylist())
     return frozenset(found)
-
-
-def _counts(values: pa.ChunkedArray) -> dict[str, int]:
-    return {each["values"]: each["counts"] for each in pc.value_counts(values).to_pylist()}

@@ -1,5 +1,7 @@
 """Rows of written queries: their ids and where they came from."""
 
+import json
+
 from oreline import ids
 from oreline.ids import Json, canonical_json
 from oreline.llm.requests import Answered
@@ -7,6 +9,17 @@ from oreline.normalise import query_hash
 from oreline.records import Lineage, Query, TaskType
 from oreline.scripts import one_line
 from oreline.writing.work import Work
+
+KIND = "kind"
+"""What `drawn` calls the kind of task that a writer chose, where it says more than the task type."""
+
+
+def kind_of(query: Query) -> str:
+    """Returns the kind of a query's task: what its writer calls it, else its task type."""
+    if query.lineage is None or query.lineage.drawn is None:
+        return query.task_type
+    kind = json.loads(query.lineage.drawn).get(KIND)
+    return kind if isinstance(kind, str) else query.task_type
 
 
 def lineage_of(work: Work, answered: Answered, place: int, drawn: dict[str, Json] | None = None) -> Lineage:

@@ -1,6 +1,6 @@
 """The work of synthesize, block by block: what is asked of a model, and the rows that all writers give."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from oreline.stages.wiring import decode_row_group
 from oreline.tables.schema import from_arrow
 from oreline.writing.booking import write_document, write_draw
 from oreline.writing.catalog import Writer, chains_of, writer_of
-from oreline.writing.chain import Answers, Chain, DrawingChain, GatheringChain, writer_and_unit
+from oreline.writing.chain import Answers, Chain, CompanionChain, DrawingChain, GatheringChain, writer_and_unit
 from oreline.writing.draws import decode_draws
 from oreline.writing.plan import Plan, plan_of
 from oreline.writing.work import Work, Written
@@ -60,10 +60,9 @@ class Writing:
         if llm is None or not self.chains:
             return
         before = self._before(block)
-        for works in self._works(block):
-            for work in works:
-                answers = before.get((work.writer, work.unit), [[] for _ in range(self.number)])
-                yield from self.chains[work.writer].requests(llm, work, answers)
+        for work in self.works(block):
+            answers = before.get((work.writer, work.unit), [[] for _ in range(self.number)])
+            yield from self.chains[work.writer].requests(llm, work, answers)
 
     def usable(self, request: Request, text: str) -> bool:
         """Says whether an answer follows the schema of its writer and round."""
@@ -74,6 +73,8 @@ class Writing:
         if self.number + 1 < self.rounds:
             park(job, block, self.number, answers)
             return
+        if self.plan.shares:
+            writer.fact("sample", self.plan.to_json())
         by_work = self._before(block)
         _add(by_work, self.number, answers)
         if (draws := decode_draws(block)) is not None:
@@ -82,10 +83,10 @@ class Writing:
                 write_draw(self._written(chain, work, by_work), work, writer)
             return
         for documents in self._chosen(block, writer):
-            works = self._works_of(documents)
+            works = self._works_of(block, documents)
             for document in documents:
                 written = [self._written(chain, work, by_work) for chain, work in works.get(document.doc_id, ())]
-                extractors = [each.name for each in self._writers_for(document) if not each.needs_llm]
+                extractors = [each.name for each in self._writers_for(document) if each.make is None]
                 write_document(document, written, extractors, self.job.recipe.seed, writer)
 
     def _before(self, block: bytes) -> ByWork:
@@ -100,29 +101,34 @@ class Writing:
         padded = [*answered, *([] for _ in range(self.rounds - len(answered)))]
         return chain.rows(work, padded)
 
-    def _works(self, block: bytes) -> Iterator[list[Work]]:
+    def works(self, block: bytes, without: Collection[str] = ()) -> Iterator[Work]:
+        """Yields what the chains, but for those `without`, write about in a block, in the order in which they ask."""
         if (draws := decode_draws(block)) is not None:
-            yield list(draws.works())
+            yield from draws.works()
             return
         for documents in self._chosen(block, None):
-            of_documents = self._works_of(documents)
-            yield [work for document in documents for _, work in of_documents.get(document.doc_id, ())]
+            of_documents = self._works_of(block, documents, without)
+            yield from (work for document in documents for _, work in of_documents.get(document.doc_id, ()))
 
-    def _works_of(self, documents: Sequence[Document]) -> dict[str, list[tuple[Chain, Work]]]:
+    def _works_of(
+        self, block: bytes, documents: Sequence[Document], without: Collection[str] = ()
+    ) -> dict[str, list[tuple[Chain, Work]]]:
         """Returns what chains write about documents, by document, in the order of the recipe's writers."""
         found: dict[str, list[tuple[Chain, Work]]] = {}
         for name, chain in self.chains.items():
-            if isinstance(chain, DrawingChain):
+            if isinstance(chain, DrawingChain) or name in without:
                 continue
             own = [each for each in documents if any(name == writer.name for writer in self._writers_for(each))]
-            works = (
-                chain.works(self.job, own)
-                if isinstance(chain, GatheringChain)
-                else (Work(name, each.doc_id, (each,)) for each in own)
-            )
-            for work in works:
+            for work in self._works_about(chain, block, own):
                 found.setdefault(work.unit, []).append((chain, work))
         return found
+
+    def _works_about(self, chain: Chain, block: bytes, documents: Sequence[Document]) -> Iterator[Work]:
+        if isinstance(chain, CompanionChain):
+            return chain.works_of_block(self.job, block, documents)
+        if isinstance(chain, GatheringChain):
+            return chain.works(self.job, documents)
+        return (Work(chain.name, each.doc_id, (each,)) for each in documents)
 
     def _writers_for(self, document: Document) -> list[Writer]:
         """Returns the writers of a document: all without a share, and one of those with one."""
@@ -130,11 +136,14 @@ class Writing:
         one = assigned_name(shares, document.doc_id) if shares else None
         return [each for each in self.writers if not each.draws and (each.name not in shares or each.name == one)]
 
+    def _chooses(self, document: Document) -> bool:
+        return self.plan.chooses(document.dataset, document.origin, document.doc_id, document.lang)
+
     def _chosen(self, block: bytes, writer: StageWriter | None) -> Iterator[list[Document]]:
         rows = self.job.read(decode_row_group(block))
         for start in range(0, rows.num_rows, _SLICE):
             documents = from_arrow(Document, rows.slice(start, _SLICE))
-            chosen = [each for each in documents if self.plan.chooses(each.dataset, each.origin, each.doc_id)]
+            chosen = [each for each in documents if self._chooses(each)]
             if writer is not None:
                 taken = {each.doc_id for each in chosen}
                 writer.counted_over(each.doc_id for each in documents if each.doc_id not in taken)

@@ -2,61 +2,115 @@
 
 from oreline.recipe.settings.base import OPERATIONAL, Count, CountOrZero, Settings, Share
 from oreline.recipe.settings.beam import Beam, StageBeam
+from oreline.recipe.settings.brainstorm import Brainstorm
 from oreline.recipe.settings.ceiling import Ceiling, MarginCeiling, PercentCeiling, ScoreCeiling
+from oreline.recipe.settings.classification import Classification, Labelled
+from oreline.recipe.settings.code import Describe, Question
 from oreline.recipe.settings.decontaminate import Benchmark, BenchmarkColumns, BenchmarkFormat, Decontaminate
 from oreline.recipe.settings.dedup import Dedup
 from oreline.recipe.settings.encoder import Encoder
 from oreline.recipe.settings.export import Export
-from oreline.recipe.settings.filter import Caps, Filter, Nearness, PairNearness, QueryNearness, Rater
-from oreline.recipe.settings.judge import Judge
+from oreline.recipe.settings.few_shot import Example, FewShot
+from oreline.recipe.settings.filter import (
+    Caps,
+    Filter,
+    FilterGates,
+    LogprobGate,
+    Nearness,
+    PairNearness,
+    Quality,
+    QueryNearness,
+    Rater,
+    RatingGate,
+    Safety,
+    UniformTasks,
+)
+from oreline.recipe.settings.judge import GRADING, STRONG, Cascade, CrossEncoder, Judge, Likelihood, Scorer
 from oreline.recipe.settings.llm import HarmCategory, Llm, ModelSettings, Threshold, TokenPrice
 from oreline.recipe.settings.mine import Mine
+from oreline.recipe.settings.multi_hop import MultiHop
+from oreline.recipe.settings.persona import Persona
 from oreline.recipe.settings.recipe import Recipe
-from oreline.recipe.settings.select import Gates, NearQueries, Relabel, RoundTrip, Select
+from oreline.recipe.settings.select import (
+    FalseNegatives,
+    Gates,
+    NearQueries,
+    PerMiner,
+    Relabel,
+    RoundTrip,
+    ScoreQuantile,
+    Select,
+)
 from oreline.recipe.settings.source import Chunking, Columns, Source, SourceFormat
+from oreline.recipe.settings.summarize import Summarize
 from oreline.recipe.settings.synthesize import Synthesize
 
 __all__ = [
+    "GRADING",
     "OPERATIONAL",
+    "STRONG",
     "Beam",
     "Benchmark",
     "BenchmarkColumns",
     "BenchmarkFormat",
+    "Brainstorm",
     "Caps",
+    "Cascade",
     "Ceiling",
     "Chunking",
+    "Classification",
     "Columns",
     "Count",
     "CountOrZero",
+    "CrossEncoder",
     "Decontaminate",
     "Dedup",
+    "Describe",
     "Encoder",
+    "Example",
     "Export",
+    "FalseNegatives",
+    "FewShot",
     "Filter",
+    "FilterGates",
     "Gates",
     "HarmCategory",
     "Judge",
+    "Labelled",
+    "Likelihood",
     "Llm",
+    "LogprobGate",
     "MarginCeiling",
     "Mine",
     "ModelSettings",
+    "MultiHop",
     "NearQueries",
     "Nearness",
     "PairNearness",
+    "PerMiner",
     "PercentCeiling",
+    "Persona",
+    "Quality",
     "QueryNearness",
+    "Question",
     "Rater",
+    "RatingGate",
     "Recipe",
     "Relabel",
     "RoundTrip",
+    "Safety",
     "ScoreCeiling",
+    "ScoreQuantile",
+    "Scorer",
     "Select",
     "Settings",
     "Share",
     "Source",
     "SourceFormat",
     "StageBeam",
+    "Summarize",
     "Synthesize",
     "Threshold",
     "TokenPrice",
+    "UniformTasks",
 ]

@@ -30,10 +30,10 @@ class Benchmark(Settings):
     """One evaluation set."""
 
     path: str
-    """A BEIR folder, a file or folder of JSON lines, or of plain text; local or remote."""
+    """A BEIR folder, a file or folder of JSON lines, of Parquet, or of plain text; local or remote."""
     format: BenchmarkFormat | None = None
-    """`beir`: corpus, queries and qrels (tsv or jsonl); `mteb`: rows with texts, pairs or a query and its documents;
-    `text`: plain text. Default: guessed from the path."""
+    """`beir`: corpus, queries and qrels (tsv, jsonl or Parquet); `mteb`: rows with texts, pairs or a query and its
+    documents; `text`: plain text. Default: guessed from the path."""
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = None
     """Name in reports; default: the path's last name."""
     task: str | None = None

@@ -18,3 +18,7 @@ class Export(Settings):
     """Rows with fewer negatives: a file per width, or none."""
     prefixes: bool = False
     """Whether texts carry the encoder's prefixes; leave it off for trainers that add them."""
+    class_rows: Literal["plain", "unique_suffix", "mask"] = "plain"
+    """Rows whose query has a class: as they are; with one id of the row's own after each of its texts (Gecko); or with
+    a number of the class, in a column `label` (sentence-transformers) or a key `mask` (jsonl), for a loss that leaves
+    rows of one number out of each other's negatives."""

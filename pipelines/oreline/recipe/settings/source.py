@@ -7,7 +7,7 @@ from pydantic import Field
 from oreline.recipe.settings.base import OPERATIONAL, Count, Settings, Share
 from oreline.records import Content, TaskType
 
-SourceFormat = Literal["jsonl", "parquet", "csv", "tsv", "beir", "markdown", "text", "python-docs"]
+SourceFormat = Literal["jsonl", "parquet", "csv", "tsv", "beir", "markdown", "text", "python-docs", "code"]
 
 
 class Columns(Settings):
@@ -27,6 +27,9 @@ class Columns(Settings):
     """Column with a known negative's text, or a list of them; default: `negative` if there is one."""
     lang: str | None = None
     """Column with the language code; default: `lang` if there is one."""
+    label: str | None = None
+    """Column with the class label, text or a whole number, for rows of texts without queries: it becomes the
+    documents' group, so that texts of one class are no negatives of each other (writer classification/labelled)."""
 
 
 class Chunking(Settings):
@@ -44,15 +47,18 @@ class Source(Settings):
     path: str
     """File, folder or glob; local or any file system that Beam knows (`gs://...`). `stdlib` for python-docs."""
     format: SourceFormat | None = None
-    """Default: guessed from the path."""
+    """Default: guessed from the path; `code`, functions and classes of source files, is never guessed."""
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = None
     """Name in all ids; default: the path's last name."""
     columns: Columns = Columns()
     """Column mapping, for jsonl, parquet, csv and tsv."""
     chunking: Chunking | None = None
-    """Default: on with 400 tokens for markdown, text and python-docs, off elsewhere. An error where there are pairs."""
+    """Default: on with 400 tokens for markdown, text, python-docs and code, off elsewhere. An error with pairs.
+
+    For code the tokens are those above which a class is cut into its methods, and a function into parts.
+    """
     content: Content | None = None
-    """`text` or `code`; default: text."""
+    """`text` or `code`; default: code for the format code, else text."""
     parent: str | None = None
     """Column, or regular expression over the own id whose first group is the parent's id: its chunks are siblings."""
     group: str | None = None
@@ -75,3 +81,8 @@ class Source(Settings):
     """Largest share of unreadable rows; above it the stage stops."""
     max_tokens: Count = 100_000
     """Longer documents are rejected when they are not chunked, in estimated tokens."""
+
+    @property
+    def holds(self) -> Content:
+        """What its documents hold: `content`, default filled in."""
+        return self.content or ("code" if self.format == "code" else "text")
