@@ -181,9 +181,7 @@ class Judgement:
     verdict: str | None = column("relevant, partly_relevant or irrelevant, where the scorer says so.")
     reason: str | None = column("The scorer's reason.")
     model: str | None = column("Model that answered.")
-    request_key: str | None = column(
-        "Key of the answer in the journal that graded this document, in this run or before."
-    )
+    request_key: str | None = column("Key of the answer in the journal that graded this document, now or before.")
     likelihood_source: LikelihoodSource | None = column(
         "What a likelihood is: exact, the log-probability of the query given the document; graded, a grade of 0 to 10."
     )
