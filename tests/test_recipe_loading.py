@@ -58,10 +58,8 @@ def test_a_misspelt_key_is_named_with_the_nearest_and_its_place(tmp_path: Path) 
 
 def test_a_misspelt_key_with_no_near_one_lists_the_known(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, HEAD + "judge: {qqqq: 1}\n")
-    assert (
-        line
-        == "recipe.yaml:3:9: judge.qqqq: no such key; known: enabled, scorers, top_k, llm, likelihood, cross_encoder, cascade"
-    )
+    known = "enabled, scorers, top_k, llm, likelihood, cross_encoder, cascade"
+    assert line == f"recipe.yaml:3:9: judge.qqqq: no such key; known: {known}"
 
 
 def test_a_key_in_the_wrong_section_is_named_with_its_own(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def model_of(recipe: Recipe, stage: str) -> Llm | None:
 
 
 def models_of(recipe: Recipe, stage: str) -> tuple[Llm, ...]:
-    """Returns the models that a stage calls in this recipe, each once: that of `model_of`, and a cascade's strong one."""
+    """Returns the models that a stage calls, each once: that of `model_of`, and a cascade's strong one."""
     first = model_of(recipe, stage)
     if first is None:
         return ()
