@@ -17,15 +17,14 @@ import argparse
 import dataclasses
 import datetime as dt
 import os
-import platform
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import Literal, get_args
 
 import oreline
 from oreline.encoders.precision import precision_of
@@ -34,11 +33,20 @@ from oreline.records import Content, TaskType
 
 from training.heldout import Split, components, read_beir, split, together, write_beir
 from training.loop import Settings
-from training.results import tables, verdict
-from training.rows import exported_rows
-from training.trials import ARMS, Task, run_trials
+from training.machine import machine
+from training.results import gains, tables
+from training.rows import Row, exported_rows, shuffled, without_negatives
+from training.trials import Planned, Task, Trial, run_trials
 
 RESULTS = Path(__file__).parent / "results"
+
+Arm = Literal["mined", "pairs", "shuffled"]
+ARMS: tuple[Arm, ...] = get_args(Arm)
+TITLES: dict[str, str] = {
+    "mined": "triples as exported",
+    "pairs": "the same pairs, mined negatives left out",
+    "shuffled": "control: positives shuffled",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ CORPORA = {
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmark and writes `benchmarks/results/train_<corpus>.md`, or prints it with `--validate`."""
+    """Runs the benchmark and writes `benchmarks/results/train_minilm_<corpus>.md`, or prints it with `--validate`."""
     options = _options(arguments)
     started = time.monotonic()
     corpus = CORPORA[options.data.name]
@@ -75,7 +83,9 @@ def main(arguments: Sequence[str]) -> None:
         rows = exported_rows(output)
     asked = parts.validation if options.validate else parts.test
     documents = together(parts.training, parts.validation) if options.validate else whole.documents
-    trials = run_trials(Task(rows, documents, asked, settings), options.arms, options.seeds)
+    seeds = range(1, options.seeds + 1)
+    plan = [Planned(arm, seed, arm_rows(rows, arm, seed)) for arm in options.arms for seed in seeds]
+    trials = run_trials(Task(documents, asked, settings), plan)
     component = [parts.component[min(asked.positives[each])] for each in sorted(asked.positives)]
     text = "\n".join(
         [
@@ -83,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
             "",
             *_described(parts, len(rows), settings, options),
             "",
-            *tables(trials, component),
+            *tables(trials, component, TITLES),
             "",
             *_circumstances(started, [each.seconds for each in trials if each.arm], options, arguments),
             "",
@@ -93,7 +103,35 @@ def main(arguments: Sequence[str]) -> None:
     print(text)
     if not options.validate:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"train_{corpus.name}.md").write_text(text + "\n", encoding="utf-8")
+        (RESULTS / f"train_minilm_{corpus.name}.md").write_text(text + "\n", encoding="utf-8")
+
+
+def arm_rows(rows: Sequence[Row], arm: Arm, seed: int) -> Sequence[Row]:
+    """Returns the rows that an arm trains on: the same anchors in the same order, whatever the arm."""
+    if arm == "shuffled":
+        return shuffled(rows, seed)
+    return without_negatives(rows) if arm == "pairs" else rows
+
+
+def verdict(trials: Sequence[Trial]) -> str:
+    """Returns whether the gain is above the spread and the control has none: a sentence on the figures alone.
+
+    The gain counts as above the spread if its mean exceeds the standard deviation and every seed gains; the control
+    has none if no seed of it gains more than the spread.
+    """
+    before, *trained = trials
+    mined, control = gains("mined", before, trained), gains("shuffled", before, trained)
+    if min(len(mined), len(control)) < 2:
+        return "Verdict: none, as it takes two seeds of the triples and of the control."
+    mean, spread = statistics.mean(mined), statistics.stdev(mined)
+    above = mean > spread and min(mined) > 0
+    word = "is" if above else "is NOT"
+    none = max(control) <= spread
+    return (
+        f"Verdict: the gain in nDCG@10 {word} above the spread ({mean:+.4f} against {spread:.4f}; least seed "
+        f"{min(mined):+.4f}); with shuffled positives there is {'none' if none else 'STILL A GAIN'} "
+        f"(best seed {max(control):+.4f})."
+    )
 
 
 def mine(parts: Split, corpus: Corpus, root: Path, length: int, siblings: str | None) -> Path:
@@ -159,25 +197,12 @@ def _circumstances(
 ) -> list[str]:
     command = ["python", "benchmarks/train_minilm.py", f"DATA/{options.data.name}"]
     command += [each for each in arguments if each not in (str(options.data), "--output", str(options.output))]
-    format_ = "bfloat16" if precision_of(Encoder()) == "bfloat16" else "float32"
     seconds, each = time.monotonic() - started, sum(training) / len(training)
     when = (
         f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}; {seconds:.0f} s in all, {each:.0f} s per training (one thread, "
-        f"{os.cpu_count()} at a time; the machine had other work too). {platform.system()} {platform.machine()}, "
-        f"{_processor()}, {format_}; Python {platform.python_version()}, torch {torch.__version__}."
+        f"{os.cpu_count()} at a time; the machine had other work too). {machine('cpu', precision_of(Encoder()))}"
     )
     return [when, "", f"Command: `{' '.join(command)}`"]
-
-
-def _processor() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    name = next((line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")), "CPU")
-    return f"{os.cpu_count()} cores, {name}, {memory:.0f} GiB"
-
-
-def _cpu_lines() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_faults_on_the_way_pass_without_a_trace(asking: Asking, gemini_server: G
 
 def test_a_call_beyond_the_timeout_is_made_again(tmp_path: Path, gemini_server: GeminiServer) -> None:
     gemini_server.fault("slow", HIT, times=1)
-    asking = Asking(tmp_path, gemini_server.url, ["\n".join(LINES)], {"timeout": 0.5})
+    asking = Asking(tmp_path, gemini_server.url, ["\n".join(LINES)], {"timeout": 1.0})
     assert asking.run().counts["answers"] == len(LINES)
 
 

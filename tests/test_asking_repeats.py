@@ -1,8 +1,9 @@
 """Bundles that fail beside others, and engines that are made again in mid-run: nothing is paid twice or beyond."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,14 @@ from asking_house import QUICK, Asking, total
 from oreline.ids import sha256_json
 from oreline.job import Report
 from oreline.llm import journal
+from oreline.llm.accounts import Account
+from oreline.llm.budget import effective_budget
+from oreline.llm.engine import Engine
+from oreline.llm.filling import Filling
+from oreline.llm.opening import open_provider
 from oreline.llm.requests import Answer
 from oreline.llm.rows import REQUESTS, render
+from oreline.llm.spending import Spending
 from oreline.shuffle import Scatter
 from oreline.stages.asking import FillLanes
 
@@ -121,6 +128,64 @@ def test_what_an_abandoned_bundle_has_not_sent_yet_is_not_sent(tmp_path: Path, g
     assert len(gemini_server.calls) == asked
 
 
+def test_an_abandoned_bundle_neither_waits_for_a_limit_per_minute_nor_uses_it_up(
+    tmp_path: Path, gemini_server: GeminiServer
+) -> None:
+    asking = Asking(tmp_path, gemini_server.url, BLOCKS, {"requests_per_minute": 4})
+    lanes = lanes_of(asking)
+    broken = FillLanes(asking.job, asking.llm, asking.task, QUICK)
+    broken.setup()
+    broken.start_bundle()
+    for lane in list(lanes.items())[:12]:
+        list(broken.process(lane))
+    while len(gemini_server.calls) < 4:
+        threading.Event().wait(0.01)
+    ends_in_time(broken.teardown)
+    assert len(gemini_server.calls) == 4
+
+
+def test_a_bundle_whose_own_thread_fails_between_two_answers_can_still_be_abandoned(
+    tmp_path: Path, gemini_server: GeminiServer
+) -> None:
+    asking = Asking(tmp_path, gemini_server.url, BLOCKS[:1])
+    budget = effective_budget(asking.llm)
+    cache = asking.recipe.cache_folder
+    engine = Engine(
+        cache, "synthesize", asking.llm, open_provider=open_provider, account=Account.opened(budget, Spending())
+    )
+    clock = Clock()
+    filling = Filling(asking.job, asking.llm, asking.task, engine, clock)
+    for lane in lanes_of(asking).items():
+        list(filling.lane(*lane))
+    clock.broken = True
+    with pytest.raises(OSError, match="the clock broke"):
+        list(filling.finish())
+    clock.broken = False
+    ends_in_time(filling.abandon)
+    engine.close()
+    assert sum(len(journal.read_lane(cache, lane)) for lane in range(256)) == len(gemini_server.calls) > 0
+
+
+class Clock:
+    """A clock that may break, as the look at whether the user wants to stop may."""
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    def __call__(self) -> float:
+        if self.broken:
+            raise OSError("the clock broke")
+        return 0.0
+
+
+def ends_in_time(work: Callable[[], None]) -> None:
+    """Does something that would else go on for minutes, or for ever."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
 def test_a_worker_keeps_to_its_share_of_the_budget_though_its_engine_is_made_again(
     tmp_path: Path, gemini_server: GeminiServer
 ) -> None:
@@ -134,6 +199,20 @@ def test_a_worker_keeps_to_its_share_of_the_budget_though_its_engine_is_made_aga
     assert sum(bool(each) for each in spent) > 1
     assert 1600 < sum(spent) <= 2000
     assert f"{sum(spent):,} tokens are spent" in str(reports[-1].message)
+
+
+def test_the_share_is_that_of_the_stages_own_workers_whatever_a_model_states(
+    tmp_path: Path, gemini_server: GeminiServer
+) -> None:
+    settings: dict[str, object] = {"budget_tokens": 4000, "max_output_tokens": 100, "concurrency": 2}
+    asking = Asking(tmp_path, gemini_server.url, BLOCKS, settings)
+    beam_settings = asking.recipe.beam.model_validate({"stages": {"synthesize": {"workers": 2}}})
+    recipe = asking.recipe.model_copy(update={"beam": beam_settings})
+    asking.job = replace(asking.job, recipe=recipe)
+    report = fill(asking, list(lanes_of(asking).items()))
+    assert report.stopped == "budget"
+    assert 1600 < report.counts["prompt_tokens"] + report.counts["output_tokens"] <= 2000
+    assert "the share of one of 2 workers" in str(report.message)
 
 
 def test_what_another_stage_spent_meanwhile_counts_for_a_lone_worker(

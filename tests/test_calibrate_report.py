@@ -98,3 +98,15 @@ def test_outputs_that_are_not_there_or_not_mined_say_what_to_run(
     told = capsys.readouterr().err
     assert "there are no stored candidates; finished: ingest, embed" in told
     assert "--until mine" in told
+
+
+def test_folders_in_place_of_files_and_rows_without_negatives_are_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = output_of(tmp_path / "out")
+    for option in ("--html", "--labels"):
+        assert main(["calibrate", str(output), option, str(tmp_path)]) == 2
+        assert "is a directory" in capsys.readouterr().err
+    mined(tmp_path / "pairs", [candidate("q", {"p": 1.0}, {"n": 0.5})], select={"negatives": 0})
+    assert main(["calibrate", str(tmp_path / "pairs")]) == 2
+    assert "select.negatives: 0" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from oreline.calibration.yields import Rule, yield_of
 from oreline.errors import CallError
 from oreline.recipe.loading import load_recipe
 from oreline.recipe.settings import Ceiling, MarginCeiling, PercentCeiling, ScoreCeiling
-from oreline.records import Candidate, Judgement, Triple
+from oreline.records import Candidate, Document, Judgement, Pair, Query, Triple
 from oreline.reports.calibrate import calibration_of
 from oreline.reports.finished import Finished
 from selection_worlds import restated_ceiling
@@ -203,3 +204,26 @@ def test_the_histogram_holds_every_score_once(tmp_path: Path) -> None:
     mined(tmp_path, rows)
     counted = {name: sum(numbers) for name, numbers in histogram_of(stored(tmp_path)).numbers.items()}
     assert counted == {"positives": 3, "best candidates": 2, "candidates": 3}
+
+
+@pytest.mark.parametrize("ruled_out", ["except_datasets", "class"])
+def test_where_verdicts_do_not_act_in_select_they_rule_out_nothing_here_either(tmp_path: Path, ruled_out: str) -> None:
+    row = candidate("q", {"p": 0.9}, {"a": 0.6, "b": 0.5, "c": 0.4})
+    section: dict[str, object] = {**SELECT, "negatives": 2, "pick": "hardest", "window": [1, 2]}
+    if ruled_out == "except_datasets":
+        section["false_negatives"] = {"except_datasets": ["d"]}
+    recipe = mined(tmp_path, [row], grades={("q", "p"): 3, ("q", "a"): 3}, select=section)
+    if ruled_out == "class":
+        (query,) = rows_of(recipe.output, "ingest", "queries", Query)
+        tables: dict[str, Sequence[object]] = {
+            "documents": rows_of(recipe.output, "ingest", "documents", Document),
+            "queries": [replace(query, group="label")],
+            "pairs": rows_of(recipe.output, "ingest", "pairs", Pair),
+        }
+        finish(recipe, "ingest", tables)
+    run_stage(recipe, "select", JUDGED)
+    (triple,) = rows_of(recipe.output, "select", "triples", Triple)
+    assert [each.doc_id for each in triple.negatives] == ["d/a", "d/b"]
+    found = calibration_of(str(tmp_path))
+    assert (found.rules[0].full, found.rules[0].known) == (1, 0)
+    assert found.rules[0].score == pytest.approx(0.55)

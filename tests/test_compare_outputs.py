@@ -101,6 +101,16 @@ def test_equal_outputs_have_nothing_to_tell(tmp_path: Path, capsys: pytest.Captu
     assert "drops are equal in both" in told
 
 
+def test_a_negative_that_stands_in_a_row_twice_is_kept_once(tmp_path: Path) -> None:
+    row = candidate("q", {"p": 1.0}, {"a": 0.9, "b": 0.8, "c": 0.7})
+    both = [replace(each, hits=[*each.hits, replace(each.hits[0], miner="bm25")]) for each in row.pool]
+    for name, negatives in (("old", 4), ("new", 6)):
+        weighted = {"negatives": negatives, "per_miner": {"duplicates": "keep"}}
+        selected(tmp_path / name, [replace(row, pool=both)], **weighted)
+    (found,) = compared(tmp_path / "old", tmp_path / "new").changes
+    assert (found.negatives, found.kept_negatives) == (1, 1.0)
+
+
 def test_rows_of_one_output_only_and_drops_are_counted(tmp_path: Path) -> None:
     selected(tmp_path / "old", world())
     selected(tmp_path / "new", [*world()[1:], candidate("q9", {"p9": 1.0}, {"n9": 0.99})], shortage="drop")

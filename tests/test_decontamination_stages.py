@@ -257,6 +257,7 @@ def test_a_row_of_a_benchmark_that_cannot_be_read_fails_the_stage_and_is_named(t
         failure, message = outcome_of(recipe, stage, inputs)
         assert failure == "benchmark"
         assert f"{benchmark}/corpus.jsonl:2: this row of a benchmark cannot be read: no valid JSON" in message
+    assert not list((tmp_path / "out" / "dedup" / "documents").glob("*")), "no document was written in vain"
 
 
 def test_of_many_matches_the_strongest_are_listed_and_all_decide(tmp_path: Path) -> None:

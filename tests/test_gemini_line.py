@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from line_house import oreline, write_pages
+from oreline import prompting
 from oreline.llm import journal
 from oreline.records import Judgement, Pair, Query, Triple
 from oreline.tables.manifest import Manifest, read_manifest
+from oreline.writing.answers import FRET_INPUTS, FretAnswer
 
 from gemini_server import GeminiServer
 from house import rows_of
@@ -91,6 +93,7 @@ def test_the_judge_grades_listwise_with_one_call_per_query(line: Line) -> None:
 def test_a_written_query_has_an_instruction_of_its_own_and_a_whole_lineage(line: Line) -> None:
     keys = {key for lane in range(256) for key in journal.read_lane(str(line.output / "_cache"), lane)}
     documents = {row.query_id: row.doc_id for row in rows_of(line.output, "filter", "pairs", Pair)}
+    prompt = prompting.load("retrieval/fret", FretAnswer, FRET_INPUTS)
     for row in rows_of(line.output, "filter", "queries", Query):
         assert row.origin == "synthetic"
         assert row.instruction
@@ -98,7 +101,11 @@ def test_a_written_query_has_an_instruction_of_its_own_and_a_whole_lineage(line:
         assert row.rating is not None
         lineage = row.lineage
         assert lineage is not None
-        assert (lineage.writer, lineage.prompt_id, lineage.prompt_version) == ("retrieval/fret", "retrieval/fret", 1)
+        assert (lineage.writer, lineage.prompt_id, lineage.prompt_version) == (
+            "retrieval/fret",
+            prompt.id,
+            prompt.version,
+        )
         assert (lineage.model, lineage.attempt) == ("gemini-3.5-flash-lite", 0)
         assert lineage.doc_ids == [documents[row.query_id]]
         assert lineage.request_key in keys

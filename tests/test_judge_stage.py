@@ -154,5 +154,21 @@ def test_judging_again_sends_nothing_and_gives_the_same_rows(
     assert first.books == second.books
 
 
+def test_queries_with_a_class_are_not_paid_for(tmp_path: Path, gemini_server: GeminiServer) -> None:
+    documents = docstrings()
+    queries, pairs, candidates = world(6, documents)
+    classed = [replace(each, group="greeting") if place % 2 else each for place, each in enumerate(queries)]
+    manifest = judged(recipe_of(tmp_path, gemini_server), documents, (classed, pairs, candidates))
+    judgements = rows_of(tmp_path, "judge", "judgements", Judgement)
+    assert {each.query_id for each in judgements} == {each.query_id for each in classed if each.group is None}
+    assert manifest.counts["requests"] == 3
+    judged(
+        recipe_of(tmp_path / "all", gemini_server),
+        documents,
+        ([replace(each, group="greeting") for each in queries], pairs, candidates),
+    )
+    assert rows_of(tmp_path / "all", "judge", "judgements", Judgement) == []
+
+
 def _words(text: str) -> set[str]:
     return {word.casefold() for word in re.findall(r"\w+", text) if len(word) > 2}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from local_server import Call, logprob, pieces, tokens
+from local_server import Call, logprob, pieces, tokens, variants
 from openai_server import OpenAiServer
 from oreline.errors import CallError
 from oreline.ids import Json, canonical_json
@@ -127,6 +127,18 @@ def test_log_probabilities_of_the_answers_tokens_come_back(server: OpenAiServer)
     assert found.logprobs is not None
     assert [each.token for each in found.logprobs] == pieces(found.text)
     assert [each.logprob for each in found.logprobs] == pytest.approx([logprob(each) for each in pieces(found.text)])
+    assert all(each.likely is None for each in found.logprobs)
+
+
+def test_the_likeliest_tokens_at_each_place_come_back(server: OpenAiServer) -> None:
+    llm = model(server, logprobs=True)
+    found = reply(llm, request_of(llm, settings={"top_logprobs": 3}))
+    assert server.bodies[-1]["top_logprobs"] == 3
+    assert found.logprobs is not None
+    assert any(len(each.likely or ()) == 3 for each in found.logprobs), "else nothing is shown"
+    for each in found.logprobs:
+        best = sorted(variants(each.token), key=lambda token: (-logprob(token), token))[:3]
+        assert [(other.token, other.logprob) for other in each.likely or ()] == [(one, logprob(one)) for one in best]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,11 @@ def test_contradictions_are_told_with_what_to_do(override: str, message: str) ->
     assert message in told
 
 
+def test_a_dataset_to_be_checked_that_no_source_has_is_told() -> None:
+    (told,) = problems(JUDGED, "filter.quality={datasets: [doc]}")
+    assert "filter.quality.datasets.0: no source has the dataset name 'doc'; did you mean" in told
+
+
 def test_all_contradictions_are_told_at_once() -> None:
     told = problems(BASE, "select.window=[5, 2]", "synthesize.writers=[retrieval/fret]", "select.siblings=judge")
     assert len(told) == 3
@@ -135,3 +140,12 @@ def test_more_negatives_than_the_default_window_holds_need_a_window(tmp_path: Pa
     assert any("write a window, such as [1, 24]" in each for each in check_recipe(recipe_from(recipe)))
     recipe["select"] = {"negatives": 12, "window": [1, 5]}
     assert not any("window" in each for each in check_recipe(recipe_from(recipe)))
+
+
+def test_datasets_that_writers_make_can_be_searched_alone() -> None:
+    writers = "synthesize.writers=[generated/brainstorm,classification/sentiment]"
+    assert not problems(JUDGED, writers, "mine.within=[brainstorm-short-long, classification-sentiment, docs]")
+    (told,) = problems(JUDGED, writers, "mine.within=[brainstorm-short-lung]")
+    assert "'brainstorm-short-lung'; did you mean \"brainstorm-short-long\"?" in told
+    (told,) = problems(JUDGED, writers, "synthesize.datasets=[brainstorm-short-long]")
+    assert "no source has the dataset name" in told

@@ -264,3 +264,24 @@ def test_facts_are_json(tmp_path: Path) -> None:
     recipe = gated(tmp_path)
     prepare(recipe, texts(3), [0.1, 0.2, 0.3])
     assert json.loads(json.dumps(run_stage(recipe, "select", MINED).facts))
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_counts_are_of_the_rows_that_stay(tmp_path: Path, *, near: bool) -> None:
+    near_queries = {"cosine": 0.9} if near else None
+    recipe = gated(tmp_path, 0.5, negatives=3, window=[1, 3], near_queries=near_queries)
+    queries = texts(10)
+    prepare(recipe, queries, SCORES)
+    inputs = dict(MINED)
+    if near:
+        encoder = identity(recipe.encoder)
+        keys = {each.query_id: vector_key(encoder.digest, each.query_id) for each in queries}
+        vectors = np.zeros((len(queries), encoder.dimension), np.float16)
+        vectors[:, 0] = 1.0
+        VectorStore(recipe.cache_folder, encoder.digest, encoder.dimension).write(0, 1, list(keys.values()), vectors)
+        finish(recipe, "embed", {"vectors": [VectorRow(own_id, "query", key) for own_id, key in keys.items()]})
+        inputs["vectors"] = "embed"
+    counts = run_stage(recipe, "select", inputs).counts
+    rows = rows_of(tmp_path, "select", "triples", Triple)
+    assert len(rows) == (1 if near else 5)
+    assert counts["positives"] == counts["mined_negatives"] == counts["short_corpus"] == len(rows)

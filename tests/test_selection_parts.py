@@ -11,9 +11,11 @@ from oreline.selection.cases import Case, Passage, Rules
 from oreline.selection.ceilings import ceiling_of
 from oreline.selection.exclusions import family_of, guard_of
 from oreline.selection.fusion import fuse, shared_ranks
+from oreline.selection.mined import mined_rows
 from oreline.selection.near_equal import NearEqual
 from oreline.selection.positives import Positive
 from oreline.selection.rows import Selected, select_row
+from oreline.tables.schema import to_arrow
 
 scores = st.lists(st.floats(-1, 1), min_size=1, max_size=5)
 
@@ -81,7 +83,8 @@ def starving(spare: int) -> Selected:
     below = [PoolEntry(f"d/{place}", 0.3, []) for place in range(11, 11 + spare)]
     passages = {f"d/{place}": passage(f"d/{place}", f"text {place}") for place in range(40)}
     query = Query("d/q", "d", "a question", "hash")
-    candidate = Candidate("d/q", [Scored("d/0", 1, 0.9)], [], [*top, *below])
+    row = Candidate("d/q", [Scored("d/0", 1, 0.9)], [], [*top, *below])
+    (candidate,) = mined_rows(to_arrow(Candidate, [row]))
     case = Case(query, (Pair("d/q", "d/0", "positive", "human"),), (), candidate, None, passages)
     return select_row(case, rules, NearEqual(0.95))
 

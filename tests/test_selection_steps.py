@@ -9,12 +9,14 @@ from oreline.recipe.settings import Mine, Relabel, RoundTrip, Select
 from oreline.records import Candidate, Hit, Judgement, Lineage, Pair, PoolEntry, Query, QueryOrigin, Scored
 from oreline.selection.cases import Case, Passage, Rules
 from oreline.selection.gates import passes_round_trip, rank_among, searched_datasets
+from oreline.selection.mined import mined_rows
 from oreline.selection.near_equal import NearEqual
 from oreline.selection.picks import Negative, pick_from
 from oreline.selection.positives import Positive
 from oreline.selection.relabelling import Policy, relabel
 from oreline.selection.rows import Selected, select_row
 from oreline.selection.verdicts import Verdict, verdicts_of
+from oreline.tables.schema import to_arrow
 
 GRADES: Mapping[int, str] = {3: "relevant", 2: "relevant", 1: "partly_relevant", 0: "irrelevant"}
 
@@ -46,12 +48,13 @@ def case(
     entries += [PoolEntry(name, pool[name], []) for name in spare]
     known = scores or {}
     scored = {name: Scored(name, 1, known.get(name, 0.9)) for name in labels}
-    candidate = Candidate(
+    row = Candidate(
         "q",
         [scored[name] for name, label in labels.items() if label == "positive"],
         [scored[name] for name, label in labels.items() if label == "negative"],
         entries,
     )
+    (candidate,) = mined_rows(to_arrow(Candidate, [row]))
     judged = None
     if grades is not None:
         judged = tuple(Judgement("q", name, "listwise", float(grade), GRADES[grade]) for name, grade in grades.items())
@@ -252,8 +255,8 @@ def of_two_miners(*, keep: bool, number: int, window: Sequence[int] = (1, 10)) -
         PoolEntry("s", 0.4, []),
     ]
     found = case(None, {entry.doc_id: entry.score for entry in pool}, {"own": "positive"})
-    assert found.candidate is not None
-    found.candidate.pool[:] = pool
+    (candidate,) = mined_rows(to_arrow(Candidate, [Candidate("q", [Scored("own", 1, 0.9)], [], pool)]))
+    found = replace(found, candidate=candidate)
     duplicates = "keep" if keep else "drop"
     return selected(found, per_miner={"duplicates": duplicates}, negatives=number, window=list(window))
 
@@ -292,7 +295,8 @@ def test_one_positive_that_is_found_again_is_enough(ranks: list[int | None], *, 
 def test_a_failed_round_trip_is_counted_or_drops_the_query(action: str) -> None:
     given = case(None, {"other": 0.95}, {"own": "positive", "second": "positive"})
     assert given.candidate is not None
-    given.candidate.positives[:] = [Scored("own", 25, 0.9), Scored("second", 40, 0.8)]
+    ranked = replace(given.candidate, positives=[Scored("own", 25, 0.9), Scored("second", 40, 0.8)])
+    given = replace(given, candidate=ranked)
     found = selected(given, gates={"round_trip": {"rank": 20, "action": action}}, negatives=1)
     assert found.counts["round_trip_failed"] == 1
     assert (found.triple is None) is (action == "drop")

@@ -109,6 +109,14 @@ def test_what_cannot_be_read_is_rejected_with_the_byte(folder: Path, tmp_path: P
     assert "position 14" in reject.detail
 
 
+@pytest.mark.parametrize("codec", ["hex", "rot13", "undefined", "raw_unicode_escape"])
+def test_a_file_that_names_a_codec_which_gives_no_text_is_rejected(folder: Path, tmp_path: Path, codec: str) -> None:
+    (folder / "odd.py").write_bytes(f"# coding: {codec}\ndef area(radius):\n    return '\\ud800'\n".encode())
+    ingested(folder, tmp_path / "out", reject_share=1.0)
+    (reject,) = (each for each in rows_of(tmp_path / "out", "ingest", "rejects", Reject) if "odd.py" in each.row_id)
+    assert reject.reason == "unreadable"
+
+
 def test_the_budget_is_that_of_chunks_and_content_may_be_set(folder: Path, tmp_path: Path) -> None:
     (folder / "long.py").write_text(LONG, encoding="utf-8")
     _, whole = ingested(folder, tmp_path / "whole", content="text")

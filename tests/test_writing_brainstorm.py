@@ -18,6 +18,7 @@ from oreline.writing.brainstorm.answers import TripleAnswer
 from oreline.writing.brainstorm.chain import BrainstormChain, brainstorm
 from oreline.writing.brainstorm.plan import Plan
 from oreline.writing.brainstorm.taxonomy import read_taxonomy
+from oreline.writing.draws import blocks_of_draws, decode_draws
 from oreline.writing.work import Work, Written
 from writing_house import LLM, answered, digests, refused, synthesized, writing_recipe
 
@@ -277,6 +278,7 @@ def test_a_taxonomy_of_ones_own_goes_before_ours(tmp_path: Path) -> None:
         ("share: 1", "share: much", "my.yaml:4:5: groups.letters.share: .*'much'"),
         ("share: 1", "shares: 1", 'my.yaml:4:5: groups.letters.shares: no such key; did you mean "share"'),
         ("task_type: retrieval", "task_type: search", "my.yaml:5:5: groups.letters.task_type"),
+        ("clarity: [clear]", "kind: [odd]", "groups.letters.draw.kind: kind says something else of a row"),
         ("clarity: [clear]", "language: [de]", "groups.letters.draw.language: language is given to the prompt already"),
         ("clarity: [clear]", "colour: [red]", "my.yaml:7:5: groups.letters.prompt: .*declares the input 'clarity'"),
         ("document: its reply", "", "my.yaml:6:5: groups.letters.tasks"),
@@ -346,3 +348,13 @@ def test_a_draw_without_tasks_is_dropped_with_the_reason(tmp_path: Path, gemini_
     rejects = rows_of(tmp_path, "synthesize", "rejects", Reject)
     assert Counter(each.reason for each in rejects) == {"blocked": lost}
     assert {each.dataset for each in rows_of(tmp_path, "synthesize", "queries", Query)} == {"brainstorm-similarity"}
+
+
+def test_a_block_of_draws_has_a_bounded_number_of_calls() -> None:
+    large = chain_of(rows=1_000_000, tasks_per_call=100, rows_per_task=100, groups={"short-long": 1})
+    blocks = [decode_draws(each) for each in blocks_of_draws({NAME: large})]
+    assert [each.last - each.first for each in blocks if each is not None] == [2] * 50
+    assert [place for each in blocks if each for place in range(each.first, each.last)] == list(range(large.draws))
+    (block,) = (decode_draws(each) for each in blocks_of_draws({NAME: chain_of()}))
+    assert block is not None
+    assert (block.first, block.last) == (0, chain_of().draws)

@@ -224,6 +224,7 @@ def test_texts_with_one_prompt_are_requests_of_their_own(tmp_path: Path) -> None
         ("classes: {refund: money back, exchange: another one, question: to know something}", "classes: {a: b}",
          "intent.yaml:5:5: tasks.intent.classes"),
         ("exchange: another one", "Refund: another", "two classes have one name but for capitals"),
+        ("length: [one sentence]", "kind: [odd]", "tasks.intent.draw.kind: kind says something else of a row"),
         ("length: [one sentence]", "count: [one]", "tasks.intent.draw.count: count is given to the prompt already"),
         ("manner: [curt]", "mood: [curt]", "intent.yaml:8:5: tasks.intent.prompt: .*declares the input 'manner'"),
         ("tasks:\n  intent:", "tasks:\n  one: {}\n  intent:", "intent.yaml:3:3: tasks.one.instruction"),
@@ -235,6 +236,32 @@ def test_an_error_in_a_task_names_its_line(tmp_path: Path, old: str, new: str, s
     path.write_text(OWN.replace(old, new), encoding="utf-8")
     with pytest.raises(RecipeError, match=said):
         chain_of("classification/task", {"task": str(path)})
+
+
+@pytest.mark.parametrize(
+    ("written_label", "label"),
+    [
+        ("Not Counterfactual", "not-counterfactual"),
+        ("`counterfactual`", "counterfactual"),
+        ("counter", None),
+        ("-", None),
+    ],
+)
+def test_a_label_may_be_spelled_with_other_signs(written_label: str, label: str | None) -> None:
+    chain = chain_of(NAMES[0])
+    request = next(iter(chain.requests(LLM, draw(chain), [lists(chain)])))
+    body = {"texts": [{"label": written_label, "text": "Had it a knob."}]}
+    assert chain.usable(request, json.dumps(body)) == (label is not None)
+    assert chain.usable(request, json.dumps({"texts": [{"label": label or "counterfactual", "text": "a"}]}))
+
+
+def test_a_task_of_ones_own_does_not_write_the_dataset_of_another_writer(tmp_path: Path) -> None:
+    path = tmp_path / "intent.yaml"
+    path.write_text(OWN.replace("intent:", "reviews:"), encoding="utf-8")
+    synthesize = {"writers": ["classification/task", "classification/reviews"], "classification": {"task": str(path)}}
+    recipe = recipe_for(Path("out"), llm=LLM.model_dump(), synthesize=synthesize)
+    with pytest.raises(RecipeError, match=r"intent.yaml:3:3: tasks.reviews: classification/reviews writes the dataset"):
+        classification("classification/task", recipe)
 
 
 @pytest.mark.parametrize(

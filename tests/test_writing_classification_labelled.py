@@ -73,6 +73,16 @@ def test_a_text_without_class_or_fellow_is_dropped_with_the_reason(tmp_path: Pat
     assert "columns.label" in rejects["shop/003"].detail
 
 
+def test_a_dataset_without_classes_is_left_to_other_writers(tmp_path: Path) -> None:
+    source = [*(labelled(number, "ab"[number % 2]) for number in range(6)), labelled(6, None), *docstrings()[:5]]
+    manifest = synthesized(recipe_of(tmp_path), source)
+    fates = {each.unit_id: each.fate for each in rows_of(tmp_path, "synthesize", "fates", FateRow)}
+    (reject,) = rows_of(tmp_path, "synthesize", "rejects", Reject)
+    assert (reject.row_id, fates["shop/006"]) == ("shop/006", "dropped")
+    assert {fates[each.doc_id] for each in docstrings()[:5]} == {"passed_over"}
+    assert manifest.books.kept.count == 6
+
+
 def test_an_equal_text_is_neither_positive_nor_negative(tmp_path: Path) -> None:
     same = document("shop/1", None, "Hello there")
     source = [replace(same, doc_id=f"shop/{number}", group=label) for number, label in enumerate(["a", "a", "b"])]

@@ -216,6 +216,8 @@ def test_documents_are_shown_with_a_chunk_of_their_page_or_with_one_that_shares_
     reasons = {each.reason for each in rows_of(tmp_path, "synthesize", "rejects", Reject)}
     assert reasons <= {"not_multi_hop", "no_connection"}
     assert "not_multi_hop" in reasons
+    rejected = {each.row_id for each in rows_of(tmp_path, "synthesize", "rejects", Reject)}
+    assert {unit for unit, fate in fates.items() if fate == "dropped"} <= rejected
 
 
 def test_companions_depend_on_no_order_no_blocks_no_repeated_bundle_and_no_number_of_workers(

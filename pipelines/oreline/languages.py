@@ -30,6 +30,17 @@ yue Cantonese; za Zhuang; zh Chinese; zu Zulu
 _NAMES = dict(re.findall(r"([a-z]+)\s([^;]+)", _LISTED.replace("\n", " ")))
 
 
+_SHORT = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z]{4})?(?:[-_](?:[A-Za-z]{2}|[0-9]{3}))?\Z")
+
+
+def is_code(text: str) -> bool:
+    """Says whether a text is a language code and no more: a language, perhaps a script, perhaps a region.
+
+    What a corpus or a model states as a language may be anything; a prompt names it only if it is this.
+    """
+    return _SHORT.match(text) is not None
+
+
 def primary(code: str) -> str:
     """Returns the language of a code without region and script: `pt` for `pt-BR` and `pt_br`."""
     return re.split("[-_]", code, maxsplit=1)[0].casefold()

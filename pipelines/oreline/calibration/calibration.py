@@ -85,7 +85,11 @@ def calibrate(tables: Tables, recipe: Recipe, counts: Mapping[str, int], labels:
         curves,
         tuple(bands_of(stored)),
         histogram_of(stored),
-        {name.removeprefix("short_"): number for name, number in counts.items() if name.startswith("short_")},
+        {
+            name.removeprefix("short_"): number
+            for name, number in counts.items()
+            if name.startswith("short_") and number
+        },
         suggest(rules[0], yield_of(world, Rule("none", window)), curves, stored.source),
         time.monotonic() - begun,
     )

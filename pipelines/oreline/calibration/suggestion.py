@@ -111,8 +111,8 @@ def _by_yield(filling: Sequence[Yield], own: Yield) -> Suggestion:
 
 def _nothing_fills(own: Yield) -> str:
     return (
-        f"no ceiling fills rows with {own.rule.window} as window; ask for fewer negatives, a wider window, or raise "
-        f"mine.top_k and mine.spare (kept: {ceiling_told(own.rule.ceiling)})"
+        f"no ceiling fills rows with {list(own.rule.window)} as window; ask for fewer negatives, a wider window, or "
+        f"raise mine.top_k and mine.spare (kept: {ceiling_told(own.rule.ceiling)})"
     )
 
 

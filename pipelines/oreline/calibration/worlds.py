@@ -44,8 +44,9 @@ class Stored:
 def read_stored(tables: Tables, recipe: Recipe, labels: str | None = None) -> Stored:
     """Reads what calibration needs of an output.
 
-    A judge's verdicts act as in select: judged outputs leave only documents found irrelevant; positives are those of
-    the rows of select, relabelled ones too. Labels only count, they rule nothing out. Near-equal texts are not
+    A judge's verdicts act as in select: judged outputs leave only documents found irrelevant, but for queries with a
+    class and of datasets in `select.false_negatives.except_datasets`, for which no judge counts; positives are those
+    of the rows of select, relabelled ones too. Labels only count, they rule nothing out. Near-equal texts are not
     looked at.
 
     Raises CallError if there are no candidates, or if the labels name none of the queries.
@@ -57,7 +58,10 @@ def read_stored(tables: Tables, recipe: Recipe, labels: str | None = None) -> St
     queries = len(pools.query_ids)
     labelled = _with_rows(tables, pools)
     pools = _with_positives_of_rows(tables, labelled) if judged else labelled
-    said = _verdicts(tables, pools) if judged else np.full(len(pools.score), -1, np.int8)
+    said = np.full(len(pools.score), -1, np.int8)
+    acting = _acting(tables, recipe, pools)[pools.owner] if judged else np.zeros(len(said), np.bool_)
+    if judged:
+        said = np.where(acting, _verdicts(tables, pools), said)
     sibling = _siblings(pools, families) if families is not None else np.zeros(len(pools.score), np.bool_)
     if recipe.select.siblings == "judge":
         sibling &= said != 0
@@ -65,7 +69,7 @@ def read_stored(tables: Tables, recipe: Recipe, labels: str | None = None) -> St
     open_ = ~sibling
     open_lane = Lane.of(pools.starts, pools.score, known if labels is not None or judged else None, open_)
     # What relabelling made a positive was found relevant, so no row takes it.
-    eligible_lane = Lane.of(pools.starts, pools.score, known, open_ & (said == 0)) if judged else open_lane
+    eligible_lane = Lane.of(pools.starts, pools.score, known, open_ & ((said == 0) | ~acting)) if judged else open_lane
     negatives = recipe.select.negatives
     needed = np.maximum(negatives - pools.known, 0)
     world = World(eligible_lane, open_lane, pools.lowest, labelled.lowest, needed, negatives)
@@ -156,9 +160,21 @@ def _column(tables: Tables, table: str, column: str, condition: pc.Expression) -
 
     manifest = read_manifest(tables.output, tables.inputs["triples"])
     parts = manifest.tables.get(table, ()) if manifest else ()
-    found = [rows.filter(condition).column(column).combine_chunks() for rows in iterate(tables.output, parts)]
+    blocks = iterate(tables.output, parts, ["row_id", "reason"])
+    found = [rows.filter(condition).column(column).combine_chunks() for rows in blocks]
     chunks = [chunk for each in found for chunk in (each.chunks if isinstance(each, pa.ChunkedArray) else [each])]
     return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+
+
+def _acting(tables: Tables, recipe: Recipe, pools: Pools) -> Bool:
+    """Says for which queries verdicts act (Q), as `selection.blocks` does."""
+    without = pa.array(recipe.select.false_negatives.except_datasets, pa.string())
+    acting = np.zeros(len(pools.query_ids), np.bool_)
+    for rows in tables.iterate("queries", ["query_id", "dataset", "group"]):
+        among = pc.and_(pc.is_null(rows.column("group")), pc.invert(pc.is_in(rows.column("dataset"), without)))
+        place = places_in(rows.column("query_id").filter(among), pools.query_ids)
+        acting[place[place >= 0]] = True
+    return acting
 
 
 def _verdicts(tables: Tables, pools: Pools) -> Int8:

@@ -100,7 +100,7 @@ def side_by_side(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         (both & (pl.col("positives") != pl.col("positives_new"))).alias("positives_changed"),
         (both & (pl.col("negatives") != pl.col("negatives_new"))).alias("negatives_changed"),
         pl.when(both).then(pl.col("negatives").list.set_intersection("negatives_new").list.len()).alias("kept"),
-        pl.when(both).then(pl.col("negatives").list.len()).alias("before"),
+        pl.when(both).then(pl.col("negatives").list.n_unique()).alias("before"),
     ).sort("query_id")
 
 

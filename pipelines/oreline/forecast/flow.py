@@ -201,6 +201,7 @@ def after_filter(recipe: Recipe, flow: Flow, rated: Range | None) -> Flow:
 
 def graded_per_query(recipe: Recipe, flow: Flow) -> Range:
     """Returns how many documents are graded for a query: positives, the first of the pool, those that may be taken."""
-    top, taken = recipe.judge.top_k, 2 * recipe.select.negatives
+    lists = 1 if recipe.select.per_miner is None else len(recipe.mine.miners)
+    top, taken = recipe.judge.top_k, 2 * recipe.select.negatives * lists
     most = max(1.0, flow.documents.expected)
     return Range(min(top, most), min(top + 1 + taken / 2, most), min(top + taken + 4, most))

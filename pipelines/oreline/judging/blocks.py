@@ -179,6 +179,7 @@ def _parked(job: Job, body: dict[str, str | int]) -> Prepared:
 
 
 def _cases(job: Job, candidates: list[Candidate]) -> tuple[Case, ...]:
+    """Returns the cases of queries without a class: select reads no verdict on the others, so none is paid for."""
     recipe = job.recipe
     wanted = [each.query_id for each in candidates]
     queries = {each.query_id: each for each in from_arrow(Query, job.lookup("queries", "query_id", wanted))}
@@ -187,15 +188,24 @@ def _cases(job: Job, candidates: list[Candidate]) -> tuple[Case, ...]:
             query_id=each.query_id,
             query=shown_query(queries[each.query_id].query),
             instruction=instruction_of(queries[each.query_id]),
-            doc_ids=judged_documents(each, recipe.judge.top_k, recipe.select.negatives, recipe.mine.ceiling),
+            doc_ids=judged_documents(
+                each,
+                recipe.judge.top_k,
+                recipe.select.negatives,
+                recipe.mine.ceiling,
+                per_miner=recipe.select.per_miner is not None,
+            ),
             positives=[positive.doc_id for positive in each.positives],
         )
         for each in candidates
+        if queries[each.query_id].group is None
     )
 
 
 def _texts(job: Job, wanted: set[str]) -> dict[str, str]:
     """Returns documents by id as they are shown; they are read only as far as that: whole ones may be long."""
+    if not wanted:
+        return {}
     ids = pa.array(sorted(wanted), pa.string())
     found: dict[str, str] = {}
     for block in job.iterate("documents", ["doc_id", "title", "text"]):

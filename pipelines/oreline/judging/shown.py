@@ -11,17 +11,25 @@ MOST_SHOWN = 32
 """Documents in one call, at most: under the default recipe all of a query with up to four given documents."""
 
 
-def judged_documents(candidate: Candidate, top_k: int, negatives: int, ceiling: Ceiling) -> list[str]:
+def judged_documents(
+    candidate: Candidate, top_k: int, negatives: int, ceiling: Ceiling, *, per_miner: bool = False
+) -> list[str]:
     """Returns the ids of the documents that are graded for a query, each once.
 
     All positives, all known negatives, the first `top_k` of the pool, and the first 2 x `negatives` of the pool whose
-    score is below the ceiling (of `mine`): those that select may take.
+    score is below the ceiling (of `mine`): those that select may take. `per_miner` adds the first 2 x `negatives`
+    below the ceiling of each miner's own list.
     """
     limit = ceiling_of(ceiling, [each.score for each in candidate.positives])
-    below = [each.doc_id for each in candidate.pool if limit is None or each.score < limit]
+    lower = [each for each in candidate.pool if limit is None or each.score < limit]
+    below = [each.doc_id for each in lower]
     chosen = [each.doc_id for each in (*candidate.positives, *candidate.known)]
     chosen += [each.doc_id for each in candidate.pool[:top_k]]
     chosen += below[: 2 * negatives]
+    if per_miner:
+        hits = sorted((hit.miner, hit.rank, each.doc_id) for each in lower for hit in each.hits)
+        for miner in dict.fromkeys(name for name, _, _ in hits):
+            chosen += [doc_id for name, _, doc_id in hits if name == miner][: 2 * negatives]
     return list(dict.fromkeys(chosen))
 
 

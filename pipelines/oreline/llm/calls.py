@@ -105,11 +105,8 @@ class Calls:
     async def _once(self, request: Request, watch: "_Watch", wanted: Callable[[], bool]) -> Timed | None:
         expected = 0 if self.pace.tokens is None else self.estimate.of(request)
         waiting = watch.now()
-        permit = await self.pace.enter(expected)
+        permit = await self.pace.enter(expected, wanted)
         if permit is None:
-            return None
-        if not wanted():
-            self.pace.leave(permit, "unrelated", 0)
             return None
         watch.held += watch.now() - waiting
         ending: Ending = "unrelated"

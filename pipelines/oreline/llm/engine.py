@@ -131,12 +131,16 @@ class Engine:
 
         Requests that a broken bundle left on their way would be paid twice if its lane were read before.
         """
-        if not self._underway.asked(lane):
+        if self._underway.journaled(lane):
             return True
         if not self._underway.wait(lane, seconds):
             return False
         self.flush()
         return True
+
+    def forget_unwanted(self) -> None:
+        """Sends back the requests that no asker wants any more and that are not on their way yet."""
+        self._loop.call_soon_threadsafe(self._forget_unwanted)
 
     def submit(self, request: Request, usable: Usable, attempts: Attempts, asker: Asker) -> None:
         """Takes a request with its journaled attempts; the asker is told its outcome."""
@@ -150,7 +154,9 @@ class Engine:
 
     def flush(self) -> None:
         """Waits until every answer that came is in the journal."""
+        quiet = self._underway.quiet()
         asyncio.run_coroutine_threadsafe(self._journaling.flush(), self._loop).result()
+        self._underway.keep(quiet)
 
     def close(self) -> None:
         """Waits for what is in flight, journals it, closes the connections and ends the loop."""
@@ -251,6 +257,11 @@ class Engine:
         waiting, self._for_room = self._for_room, []
         for each in waiting:
             each.set_result(None)
+
+    def _forget_unwanted(self) -> None:
+        for pace in self._paces:
+            pace.forget_unwanted()
+        self._make_room()
 
     def _failed(self, failure: CallFailed, calls: Calls) -> Settled | None:
         """Says what a call without a reply means: a stop for all, or a reject for this request."""

@@ -83,6 +83,7 @@ class Filling:
         Whoever takes the same lanes again, here or on another machine, must find those answers.
         """
         self._given_up.set()
+        self._engine.forget_unwanted()
         while self._pending:
             try:
                 self._finished.get(timeout=_LOOK_SECONDS)
@@ -122,10 +123,10 @@ class Filling:
         try:
             rows, outcome = self._finished.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
-            return
-        finally:
             self._look()
-        self._pending -= 1
+            return
+        self._pending -= 1  # before anything can fail: `abandon` waits for as many as are pending
+        self._look()
         if outcome.error is not None:
             raise outcome.error
         self._book(outcome)

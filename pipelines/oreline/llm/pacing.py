@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -19,6 +19,15 @@ class Permit:
     tokens: Taken | None
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A call that waits for leave, as long as it is wanted."""
+
+    tokens: int
+    wanted: Callable[[], bool]
+    future: "asyncio.Future[Permit | None]"
+
+
 @dataclass
 class Pace:
     """Lets calls begin in the order in which they come. For one event loop, whose clock it reads; make it anywhere.
@@ -29,7 +38,7 @@ class Pace:
     window: Window
     requests: MinuteLimit | None = None
     tokens: MinuteLimit | None = None
-    _waiting: deque[tuple[int, "asyncio.Future[Permit | None]"]] = field(default_factory=deque, init=False)
+    _waiting: deque[_Waiting] = field(default_factory=deque, init=False)
     _paused_until: float = field(default=float("-inf"), init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
@@ -60,15 +69,18 @@ class Pace:
         """Says whether there is a limit per minute."""
         return self.requests is not None or self.tokens is not None
 
-    async def enter(self, tokens: int) -> Permit | None:
-        """Waits until a call may begin that takes `tokens` at most; returns None if the pace was closed first."""
+    async def enter(self, tokens: int, wanted: Callable[[], bool]) -> Permit | None:
+        """Waits until a call may begin that takes `tokens` at most.
+
+        Returns None if the pace was closed first, or the call is not `wanted` any more (see `forget_unwanted`).
+        """
         loop = asyncio.get_running_loop()
-        if self._closed:
+        if self._closed or not wanted():
             return None
         if not self._waiting and self.window.is_open and self._delay(tokens, loop.time()) <= 0.0:
             return self._permit(tokens, loop.time())
         future: asyncio.Future[Permit | None] = loop.create_future()
-        self._waiting.append((tokens, future))
+        self._waiting.append(_Waiting(tokens, wanted, future))
         self._serve()
         return await future
 
@@ -88,10 +100,20 @@ class Pace:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            if not each.future.done():
+                each.future.set_result(None)
+
+    def forget_unwanted(self) -> None:
+        """Sends away those who wait with a call that nobody wants any more: it would use up a limit per minute."""
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            if each.wanted():
+                self._waiting.append(each)
+            elif not each.future.done():
+                each.future.set_result(None)
+        self._serve()
 
     def _serve(self) -> None:
         """Lets in whoever may begin, and comes back when the next one may."""
@@ -100,14 +122,14 @@ class Pace:
             self._timer = None
         loop = asyncio.get_running_loop()
         while self._waiting and self.window.is_open:
-            tokens, future = self._waiting[0]
-            delay = self._delay(tokens, loop.time())
+            first = self._waiting[0]
+            delay = self._delay(first.tokens, loop.time())
             if delay > 0.0:
                 self._timer = loop.call_later(delay, self._serve)
                 return
             self._waiting.popleft()
-            if not future.done():
-                future.set_result(self._permit(tokens, loop.time()))
+            if not first.future.done():
+                first.future.set_result(self._permit(first.tokens, loop.time()))
 
     def _delay(self, tokens: int, now: float) -> float:
         delay = self._paused_until - now

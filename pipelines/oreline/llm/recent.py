@@ -71,6 +71,6 @@ def recent_calls(cache: str, model: ModelSettings, now: datetime) -> Sequence[Re
 def _rows(path: str) -> list[_Row]:
     try:
         return from_arrow(_Row, read_segment(path, [each.name for each in fields(_Row)]))
-    except (BrokenSegment, FileNotFoundError) as error:  # named when its lane is read; merged meanwhile
+    except (BrokenSegment, OSError) as error:  # named when its lane is read, or merged meanwhile
         _LOG.debug("%s: %s", path, error)
         return []

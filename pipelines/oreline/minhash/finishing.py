@@ -17,7 +17,7 @@ from oreline.minhash.groups import groups_apart
 from oreline.minhash.parameters import Parameters
 from oreline.minhash.remembered import exact_against
 from oreline.minhash.rewriting import moved_pairs, rewrite_documents, with_similarities
-from oreline.minhash.screened import NODES
+from oreline.minhash.screened import NODES, NOT_SCREENED
 from oreline.records import Pair
 from oreline.shuffle import Reference, Scatter, gather, tag_of
 from oreline.tables.reading import RowGroup
@@ -45,7 +45,7 @@ class Finishing:
     def documents(self, references: Iterable[bytes]) -> Iterator[bytes]:
         """From a group and the decisions about it to a report; a stopped one if the user stopped the run."""
         group, rest = groups_apart(references)
-        if group is None or group.known:
+        if group is None or group.known or NOT_SCREENED in rest:
             return
         writer = StageWriter(self.job)
         if self.job.stop_requested():

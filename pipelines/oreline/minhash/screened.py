@@ -25,6 +25,10 @@ NODES = pa.schema([("node", pa.int64())])
 """A row per document that was dropped."""
 
 
+NOT_SCREENED = b"not screened"
+"""Stands for what was dropped of a group where the screening failed, which is told: nothing is to be written then."""
+
+
 @dataclass(frozen=True)
 class Screened:
     """The rows of a group that were dropped, their ids, and the encoded report that tells their fate."""

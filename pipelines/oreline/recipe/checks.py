@@ -11,7 +11,7 @@ from oreline.recipe.models import model_problems
 from oreline.recipe.scorers import scorer_problems
 from oreline.recipe.settings import Caps, QueryNearness, Source
 from oreline.recipe.verdicts import needing_verdicts
-from oreline.recipe.writers import writer_problems
+from oreline.recipe.writers import made_datasets, writer_problems
 from oreline.stages.catalog import BY_NAME, judge_skipped, mining_skipped
 
 MOST_PERMUTATIONS = 16_384
@@ -146,7 +146,7 @@ def _nearness(loaded: LoadedRecipe) -> Iterator[str]:
 def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
     recipe = loaded.recipe
     first, last = recipe.select.window
-    reach = recipe.mine.top_k + recipe.mine.spare
+    reach = recipe.mine.top_k * len(recipe.mine.miners) + recipe.mine.spare
     if first > last:
         yield loaded.problem("select.window", f"it ends ({last}) before it begins ({first}); write [{last}, {first}]")
     elif first > reach and recipe.select.negatives > 0:
@@ -156,6 +156,14 @@ def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
             f"(mine.top_k + mine.spare); begin earlier or raise mine.top_k",
         )
     yield from _narrow_window(loaded)
+    if (repeated := len(set(recipe.mine.miners)) < len(recipe.mine.miners)) or recipe.mine.miners[0] != "dense":
+        yield loaded.problem(
+            "mine.miners",
+            "a miner is named twice; name each once"
+            if repeated
+            else f"the first miner is the reference, whose scores all rules read, and must be dense; "
+            f"write [dense, {', '.join(each for each in recipe.mine.miners if each != 'dense')}]",
+        )
     if recipe.select.per_miner is not None and len(recipe.mine.miners) == 1:
         yield loaded.problem(
             "select.per_miner",
@@ -200,12 +208,15 @@ def _dataset_lists(loaded: LoadedRecipe, datasets: list[str]) -> Iterator[str]:
     lists: list[tuple[str, list[str]]] = [
         ("synthesize.datasets", recipe.synthesize.datasets or []),
         ("select.false_negatives.except_datasets", recipe.select.false_negatives.except_datasets),
+        ("filter.quality.datasets", (recipe.filter.quality.datasets or []) if recipe.filter.quality else []),
     ]
     if isinstance(recipe.mine.within, list):
         lists.append(("mine.within", recipe.mine.within))
     for key, names in lists:
+        # Writers make datasets too, which they do not write for.
+        known = datasets if key == "synthesize.datasets" else [*datasets, *made_datasets(recipe)]
         for index, name in enumerate(names):
-            if name not in datasets:
+            if name not in known:
                 yield loaded.problem(
-                    f"{key}.{index}", f"no source has the dataset name {name!r}; {words.did_you_mean(name, datasets)}"
+                    f"{key}.{index}", f"no source has the dataset name {name!r}; {words.did_you_mean(name, known)}"
                 )

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from oreline.errors import RecipeError
 from oreline.languages import CODE
 from oreline.recipe import words
 from oreline.recipe.loading import LoadedRecipe
+from oreline.recipe.settings import Recipe
 from oreline.recipe.settings.few_shot import FEWEST_EXAMPLES, MOST_EXAMPLES
 from oreline.writing.catalog import SECTIONS, WRITERS
 
@@ -17,6 +19,38 @@ def writer_problems(loaded: LoadedRecipe) -> Iterator[str]:
     yield from _unused_sections(loaded)
     yield from _languages(loaded)
     yield from _few_shot(loaded)
+
+
+def made_datasets(recipe: Recipe) -> list[str]:
+    """Returns the datasets of what a recipe's writers make up; none for a writer whose file cannot be used.
+
+    What is wrong with such a file the writer itself says when it is made.
+    """
+    found = []
+    for name in recipe.writers():
+        if name in WRITERS and WRITERS[name].draws:
+            try:
+                found += _made(name, recipe)
+            except RecipeError:
+                continue
+    return found
+
+
+def _made(name: str, recipe: Recipe) -> list[str]:
+    settings = recipe.synthesize
+    if name == "generated/brainstorm":
+        from oreline.writing.brainstorm.taxonomy import group_weights, read_taxonomy
+
+        taxonomy = read_taxonomy(settings.brainstorm.taxonomy).value
+        return [f"{settings.brainstorm.dataset}-{group}" for group in group_weights(settings.brainstorm, taxonomy)]
+    task = name.partition("/")[2]
+    if name == "classification/task":
+        from oreline.writing.classification.tasks import read_own_task
+
+        if settings.classification.task is None:
+            return []
+        task, _ = read_own_task(settings.classification.task)
+    return [f"{settings.classification.dataset}-{task}"]
 
 
 def _shares(loaded: LoadedRecipe) -> Iterator[str]:

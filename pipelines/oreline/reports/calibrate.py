@@ -28,14 +28,17 @@ SHOWN_OTHERS = 8
 def calibration_of(output: str, labels: str | None = None) -> Calibration:
     """Returns the calibration of an output.
 
-    Raises CallError if it is no output, has no candidates, or the labels cannot be read.
+    Raises CallError if it is no output, has no candidates or is to have no negatives, or the labels cannot be read.
     """
     recipe = files.join(output, "recipe.yaml")
     if not files.exists(recipe):
         raise CallError(f"{output}: there is no recipe.yaml in it; name the output folder of a run")
     finished = Finished.of(output)
     selected = finished.manifests.get("select")
-    return calibrate(finished, load_recipe(recipe).recipe, selected.counts if selected else {}, labels)
+    loaded = load_recipe(recipe).recipe
+    if loaded.select.negatives == 0:
+        raise CallError(f"{output}: its rows are to have no negatives (select.negatives: 0), so no ceiling matters")
+    return calibrate(finished, loaded, selected.counts if selected else {}, labels)
 
 
 def calibrate_report(output: str, *, html: str | None, labels: str | None, as_json: bool) -> Report:

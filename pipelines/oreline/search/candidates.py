@@ -1,23 +1,27 @@
 """Rows of the table `candidates` from what a search found, in Arrow: no Python object is made per document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from oreline.search.bm25 import Lexical
 from oreline.search.corpus import Corpus
 from oreline.search.questions import Asked, Questions
-from oreline.search.scores import Float64, Int64
-from oreline.search.shards import Found
+from oreline.search.scores import Int64
+from oreline.search.shards import Found, Ranked
 from oreline.tables.schema import table_schema
 
 DENSE = "dense"
 
 
-def candidates(questions: Questions, corpus: Corpus, order: Int64, ranks: Int64, found: Found) -> pa.Table:
+def candidates(  # noqa: PLR0917 - what a search is asked and what it found
+    questions: Questions, corpus: Corpus, order: Int64, ranks: Int64, found: Found, others: Mapping[str, Lexical]
+) -> pa.Table:
     """Returns a row per query: its positives and known negatives best first, and its pool.
 
-    `order` and `ranks` belong to the entries of `questions.asked`; `found` holds the list of ranks and the spare one.
+    `order` and `ranks` belong to the entries of `questions.asked`; `found` holds the reference miner's list and the
+    spare one, `others` the lists of other miners by their names.
     """
     count = len(questions.query_ids)
     return pa.table(
@@ -25,7 +29,7 @@ def candidates(questions: Questions, corpus: Corpus, order: Int64, ranks: Int64,
             pa.array(questions.query_ids, pa.string()),
             _placed(questions.asked, questions.asked.positive, corpus, order, ranks, count),
             _placed(questions.asked, ~questions.asked.positive, corpus, order, ranks, count),
-            _pool(corpus, found, count),
+            _pool(corpus, found, others, count),
         ],
         schema=table_schema("candidates"),
     )
@@ -55,29 +59,39 @@ def _placed(  # noqa: PLR0917 - the columns of one side
     return _lists(columns, asked.queries[chosen], count, kind)
 
 
-def _pool(corpus: Corpus, found: Found, count: int) -> pa.Array:
-    """Returns the union of both lists per query, best first; only the first one's entries have a hit."""
+def _pool(corpus: Corpus, found: Found, others: Mapping[str, Lexical], count: int) -> pa.Array:
+    """Returns the union of all lists per query, best by reference score first; a spare document alone has no hit."""
     top, spare = found.lists
-    starts = np.searchsorted(top.queries, np.arange(count))
-    rank = 1 + np.arange(len(top.queries)) - starts[top.queries]
-    width = 1 + max((int(each.order.max(initial=0)) for each in found.lists), default=0)
-    fresh = ~np.isin(spare.queries * width + spare.order, top.queries * width + top.order)
-    queries = np.concatenate([top.queries, spare.queries[fresh]])
-    order = np.concatenate([top.order, spare.order[fresh]])
-    scores = np.concatenate([top.scores, spare.scores[fresh]])
-    ranks = np.concatenate([rank, np.zeros(int(fresh.sum()), np.int64)])
-    sorting = np.lexsort((order, -scores, queries))
     kind = table_schema("candidates").field("pool").type
-    hits = _hits(ranks[sorting], scores[sorting], kind.value_type.field("hits").type)
+    named = [(DENSE, top), *((name, each.ranked) for name, each in others.items())]
+    every = [*(ranked for _, ranked in named), spare]
+    queries = np.concatenate([each.queries for each in every])
+    order = np.concatenate([each.order for each in every])
+    scores = np.concatenate([top.scores, *(each.reference for each in others.values()), spare.scores])
+    width = 1 + int(order.max(initial=0))
+    # The same document has the same reference score in every list, bit for bit.
+    unique, first, places = np.unique(queries * width + order, return_index=True, return_inverse=True)
+    sorting = first[np.lexsort((order[first], -scores[first], queries[first]))]
+    place_of = np.empty(len(unique), np.int64)
+    place_of[places[sorting]] = np.arange(len(sorting))
+    hits = _hits(named, place_of[places], len(unique), kind.value_type.field("hits").type)
     columns = [corpus.ids_of(order[sorting]), pa.array(scores[sorting]), hits]
     return _lists(columns, queries[sorting], count, kind)
 
 
-def _hits(ranks: Int64, scores: Float64, kind: pa.DataType) -> pa.Array:
-    """Returns a list per entry: one hit with its rank, or none where the rank is 0."""
-    hit = ranks > 0
-    miner = pa.repeat(pa.scalar(DENSE, pa.string()), int(hit.sum()))
-    return _lists([miner, pa.array(ranks[hit]), pa.array(scores[hit])], np.flatnonzero(hit), len(ranks), kind)
+def _hits(named: Sequence[tuple[str, Ranked]], places: Int64, count: int, kind: pa.DataType) -> pa.Array:
+    """Returns a list per pool entry: the hits of all miners in their order; `places` are the entries of all hits."""
+    ranks = np.concatenate([_ranks(ranked) for _, ranked in named])
+    scores = np.concatenate([ranked.scores for _, ranked in named])
+    miners = np.repeat(np.arange(len(named)), [len(ranked.queries) for _, ranked in named])
+    owners = places[: len(ranks)]
+    sorting = np.lexsort((miners, owners))
+    names = pa.array([name for name, _ in named], pa.string()).take(pa.array(miners[sorting]))
+    return _lists([names, pa.array(ranks[sorting]), pa.array(scores[sorting])], owners[sorting], count, kind)
+
+
+def _ranks(ranked: Ranked) -> Int64:
+    return 1 + np.arange(len(ranked.queries)) - np.searchsorted(ranked.queries, ranked.queries)
 
 
 def _lists(columns: Sequence[pa.Array], owners: Int64, count: int, kind: pa.DataType) -> pa.Array:

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from oreline import files
 from oreline.embeddings.store import VectorStore
 from oreline.job import Job
+from oreline.search.postings import write_postings
 from oreline.search.scores import Float16, Int64
 from oreline.search.shards import Shard
 from oreline.search.tags import TAG, TagIndex, described, document_tags
+from oreline.search.terms import COUNTS, TERMS, terms_of
 
 ALL = ""
 """The scope of a search that is not bound to a dataset."""
@@ -26,6 +28,8 @@ MOST_PAIRS = 4_194_304
 LISTED_SCHEMA = pa.schema(
     [("scope", pa.string()), ("doc_id", pa.string()), ("vector_key", pa.string()), ("tags", pa.list_(TAG))]
 )
+TERMED_SCHEMA = pa.schema([*LISTED_SCHEMA, ("terms", TERMS), ("counts", COUNTS)])
+"""What is listed where BM25 searches too: the terms of title and text."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,17 @@ def vector_keys(job: Job, ids: Iterable[str], side: str) -> dict[str, str]:
 
 
 def listed(job: Job, documents: pa.Table) -> pa.Table:
-    """Returns the searchable documents of a row group with scope, vector key and tags (`LISTED_SCHEMA`)."""
+    """Returns the searchable documents of a row group with scope, vector key and tags (`LISTED_SCHEMA`).
+
+    Where BM25 searches, their terms stand beside that (`TERMED_SCHEMA`), and `documents` has a column `title` too.
+    """
     within = job.recipe.mine.within
     chosen = [each for each in described(documents) if each.searchable]
     if isinstance(within, list):
         chosen = [each for each in chosen if each.dataset in within]
     keys = vector_keys(job, (each.doc_id for each in chosen), "document")
     chosen = [each for each in chosen if each.doc_id in keys]
-    return pa.table(
+    rows = pa.table(
         {
             "scope": [scope_of(within, each.dataset) for each in chosen],
             "doc_id": [each.doc_id for each in chosen],
@@ -75,10 +82,16 @@ def listed(job: Job, documents: pa.Table) -> pa.Table:
         },
         schema=LISTED_SCHEMA,
     )
+    if "bm25" not in job.recipe.mine.miners:
+        return rows
+    names = (documents.column(name).to_pylist() for name in ("doc_id", "title"))
+    titles: dict[str, str | None] = dict(zip(*names, strict=True))
+    terms, counts = terms_of([f"{titles[each.doc_id] or ''} {each.text}" for each in chosen])
+    return pa.table([*rows.columns, terms, counts], schema=TERMED_SCHEMA)
 
 
 def write_shards(job: Job, store: VectorStore, rows: pa.Table) -> Iterator[ShardReference]:
-    """Writes documents (`LISTED_SCHEMA`) with their vectors, one shard per scope."""
+    """Writes documents (as `listed` gives them) with their vectors, one shard per scope; with terms, postings too."""
     for scope in sorted(set(rows.column("scope").to_pylist())):
         mine = rows.filter(pc.equal(rows.column("scope"), scope)).sort_by("doc_id")
         keys = mine.column("vector_key").to_pylist()
@@ -92,6 +105,8 @@ def write_shards(job: Job, store: VectorStore, rows: pa.Table) -> Iterator[Shard
         path = job.scratch("shard") + ".parquet"
         with files.open_write(path) as file:
             pq.write_table(table, file, compression="none", use_dictionary=False, row_group_size=max(1, len(keys)))
+        if "terms" in mine.column_names:
+            write_postings(path, *(mine.column(name).combine_chunks() for name in ("terms", "counts")))
         yield ShardReference(scope, path)
 
 
@@ -119,6 +134,11 @@ class Corpus:
         self._sorted = pc.unique(pa.chunked_array([self._own, pa.array(others, pa.string())])).sort()
         self._orders = [self.order_of(each) for each in ids]
 
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files of the shards."""
+        return self._paths
+
     def order_of(self, ids: pa.Array) -> Int64:
         """Returns the order of ids that are in the corpus or among the others."""
         return np.asarray(pc.index_in(ids, value_set=self._sorted), np.int64)
@@ -132,7 +152,11 @@ class Corpus:
         return np.asarray(pc.is_in(ids, value_set=self._own), np.bool_)
 
     def shards(self, *left_out: TagIndex, most: int = MOST_PAIRS) -> Iterator[Shard]:
-        """Yields the shards, one in memory at a time, with the pairs that each index leaves out.
+        """Yields the parts of all shards."""
+        return (shard for _, _, shard in self.parts(*left_out, most=most))
+
+    def parts(self, *left_out: TagIndex, most: int = MOST_PAIRS) -> Iterator[tuple[str, int, Shard]]:
+        """Yields (file, first row, shard), one shard in memory at a time, with the pairs that each index leaves out.
 
         A shard is cut where its pairs would be more than `most`: with two classes half of all pairs are left out.
         """
@@ -141,7 +165,8 @@ class Corpus:
             pairs = sum((index.pairs(tags) for index in left_out), np.zeros(len(tags) + 1, np.int64))
             for start, stop in cuts(pairs, most):
                 some = tags.slice(start, stop - start)
-                yield Shard(vectors[start:stop], order[start:stop], tuple(index.match(some) for index in left_out))
+                pairs_left_out = tuple(index.match(some) for index in left_out)
+                yield path, start, Shard(vectors[start:stop], order[start:stop], pairs_left_out)
 
     def _vectors(self, path: str) -> Float16:
         column = _column(path, "vector")

@@ -13,7 +13,7 @@ import torch
 
 from oreline.search.ahead import Counter
 from oreline.search.scores import Float16, Float64, Int64, all_scores, float32_error, largest_norm, pair_scores
-from oreline.search.shards import NO_TARGETS, Found, Pairs, Ranked, Shard, Targets, Tiles, Wanted
+from oreline.search.shards import NO_TARGETS, Found, Pairs, Ranked, Shard, Targets, Tiles, Wanted, best_of
 
 SPARE_PLACES = 32
 """Places kept beyond k: near-ties within the float32 error rarely fill them."""
@@ -214,8 +214,5 @@ def _joined(lists: Sequence[Ranked]) -> Ranked:
 
 def _best(rows: Int64, order: Int64, scores: Float64, k: int) -> Ranked:
     """Returns each query's best k of flat hits, sorted by (query, -score, order)."""
-    sorting = np.lexsort((order, -scores, rows))
-    rows, order, scores = rows[sorting], order[sorting], scores[sorting]
-    starts = np.searchsorted(rows, rows)
-    keep = np.arange(len(rows)) - starts < k
+    keep = best_of(Ranked(rows, order, scores), k)
     return Ranked(rows[keep], order[keep], scores[keep])

@@ -30,7 +30,8 @@ class Asked:
 class Questions:
     """A block of queries that have vectors.
 
-    `left_out` and `siblings` are tags, one set per query. `unknown` are positives and known negatives without vector.
+    `left_out` and `siblings` are tags, one set per query; `texts` are the queries as they stand. `unknown` are
+    positives and known negatives without vector.
     """
 
     query_ids: list[str]
@@ -39,6 +40,7 @@ class Questions:
     left_out: list[set[bytes]]
     siblings: list[set[bytes]]
     unknown: int
+    texts: list[str]
 
 
 class MissingVectors(Exception):
@@ -77,7 +79,7 @@ def questions(job: Job, store: VectorStore, rows: pa.Table) -> Questions:
     ids = [row[0] for row in listed]
     vectors = _vectors(store, [keys[query_id] for query_id in ids])
     asked, unknown = _asked(job, store, ids, vectors, labels)
-    return Questions(ids, vectors, asked, left_out, siblings, unknown)
+    return Questions(ids, vectors, asked, left_out, siblings, unknown, [row[2] for row in listed])
 
 
 def _labels(job: Job, listed: Iterable[tuple[str, str, str, str]]) -> _Labels:

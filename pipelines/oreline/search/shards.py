@@ -77,6 +77,14 @@ class Ranked:
         return list(zip(self.order[first:last].tolist(), self.scores[first:last].tolist(), strict=True))
 
 
+def best_of(hits: Ranked, k: int) -> Int64:
+    """Returns the places of each query's best k of flat hits in any order, sorted by (query, -score, order)."""
+    sorting = np.lexsort((hits.order, -hits.scores, hits.queries))
+    queries = hits.queries[sorting]
+    starts = np.searchsorted(queries, queries)
+    return sorting[np.arange(len(queries)) - starts < k].astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Found:
     """What a search found: a list per `Wanted`, and per target how many documents of the shards stand ahead of it."""

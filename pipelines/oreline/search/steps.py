@@ -53,7 +53,8 @@ class _Mining(beam.DoFn):
         """Reads a row group and spreads its rows by scope and hash of the id; how finely changes no result."""
         reference = decode_row_group(element)
         if tag == "documents":
-            rows = listed(self._job, self._job.read(reference, DOCUMENT_COLUMNS))
+            titles = ("title",) if "bm25" in self._job.recipe.mine.miners else ()
+            rows = listed(self._job, self._job.read(reference, (*DOCUMENT_COLUMNS, *titles)))
             scopes, ids, size = rows.column("scope").to_pylist(), rows.column("doc_id").to_pylist(), SHARD_ROWS
         else:
             rows = self._job.read(reference, QUERY_COLUMNS)
@@ -143,6 +144,8 @@ class MineBlocks(_Mining):
         writer.count("queries_without_positive", lonely)
         writer.count("labelled_documents_without_vector", block.unknown)
         writer.count("lists_scored_twice", mined.rescored)
+        for miner, number in mined.alone.items():
+            writer.count(f"documents_that_only_{miner}_found", number)
         return pa.concat_tables([mined.candidates, bare(unasked)])
 
 

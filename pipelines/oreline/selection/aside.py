@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from oreline import files
 from oreline.filters.places import query_place
 from oreline.ids import Json, canonical_json, unit_hash
-from oreline.job import Job
+from oreline.job import Job, StageWriter
 from oreline.records import Query, Triple
 from oreline.tables.reading import open_parquet
 from oreline.tables.schema import table_schema, to_arrow
@@ -125,6 +125,21 @@ def read_rows(block: Piece, columns: Sequence[str] | None = None) -> pa.Table:
         with open_parquet(path) as parquet:
             tables.append(parquet.read(columns=list(columns) if columns else None))
     return pa.concat_tables(tables)
+
+
+def uncount(writer: StageWriter, rows: pa.Table) -> None:
+    """Takes back what was counted of selected rows that a later rule drops, so that counts are of rows that stay."""
+    for row in rows.select(["positives", "negatives", "short"]).to_pylist():
+        known = sum(1 for negative in row["negatives"] if negative["miner"] == "known")
+        numbers = {
+            "positives": len(row["positives"]),
+            "known_negatives": known,
+            "mined_negatives": len(row["negatives"]) - known,
+            f"short_{row['short']}": 0 if row["short"] is None else 1,
+        }
+        for name, number in numbers.items():
+            if number:
+                writer.count(name, -number)
 
 
 def triples_of(rows: pa.Table) -> pa.Table:

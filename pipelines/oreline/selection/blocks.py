@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oreline.job import Job
-from oreline.records import Candidate, Judgement, Pair, Query
+from oreline.records import Judgement, Pair, Query
 from oreline.selection.cases import Case, Passage
+from oreline.selection.mined import Mined, mined_rows
 from oreline.tables.schema import from_arrow, table_schema, to_arrow
 
 MOST_QUERIES = 2_048
@@ -63,7 +64,8 @@ def block_queries(job: Job) -> int:
     rows, size = sum(part.rows for part in parts), _UNPACKED * sum(part.size for part in parts)
     if not settings.negatives or settings.near_equal is None or size <= TEXT_BYTES:
         return MOST_QUERIES
-    pool = min(rows, job.recipe.mine.top_k + job.recipe.mine.spare)
+    mine = job.recipe.mine
+    pool = min(rows, mine.top_k * len(mine.miners) + mine.spare)
     return max(FEWEST_QUERIES, min(MOST_QUERIES, TEXT_BYTES * rows // (size * pool)))
 
 
@@ -144,7 +146,7 @@ def _judgements(job: Job, query_ids: set[str]) -> defaultdict[str, list[Judgemen
     return found
 
 
-def _candidates(rows: list[Query], table: pa.Table | None) -> Iterator[Candidate | None]:
+def _candidates(rows: list[Query], table: pa.Table | None) -> Iterator[Mined | None]:
     """Yields each query's candidates; only a slice of them is in Python's memory at a time."""
     if table is None:
         yield from (None for _ in rows)
@@ -154,7 +156,7 @@ def _candidates(rows: list[Query], table: pa.Table | None) -> Iterator[Candidate
     for start in range(0, len(rows), _SLICE):
         wanted = [row.query_id for row in rows[start : start + _SLICE]]
         taken = pa.array([places[each] for each in wanted if each in places], pa.int64())
-        found = {each.query_id: each for each in from_arrow(Candidate, whole.take(taken))}
+        found = {each.query_id: each for each in mined_rows(whole.take(taken))}
         yield from (found.get(query_id) for query_id in wanted)
 
 

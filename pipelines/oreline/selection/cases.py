@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oreline.recipe.settings import Mine, Recipe, Select
-from oreline.records import Candidate, Content, DocumentOrigin, Judgement, Pair, Query
+from oreline.records import Content, DocumentOrigin, Judgement, Pair, Query
+from oreline.selection.mined import Mined
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Case:
     query: Query
     pairs: tuple[Pair, ...]
     equal_pairs: tuple[Pair, ...]
-    candidate: Candidate | None
+    candidate: Mined | None
     judgements: tuple[Judgement, ...] | None
     passages: Mapping[str, Passage]
 

@@ -55,8 +55,11 @@ class Guard:
 
     def _is_derived(self, passage: Passage) -> bool:
         """Says whether a positive was derived from the passage, or the passage from a positive or its original."""
-        from_ours = passage.parent_id in self.originals | self.positives | self.equal_query_positives
-        return passage.doc_id in self.originals or (passage.origin == "generated" and from_ours)
+        if passage.doc_id in self.originals:
+            return True
+        # Asked of every document of every pool, few of which are derived: the union is seldom needed.
+        ours = self.originals | self.positives | self.equal_query_positives if passage.origin == "generated" else ()
+        return passage.parent_id in ours
 
     def _likeness(self, passage: Passage) -> Identity | None:
         if passage.content_hash in self.contents:

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from oreline.records import Candidate, PoolEntry, Scored, Shortage
-from oreline.selection.cases import Case, Rules
+from oreline.records import PoolEntry, Scored, Shortage
+from oreline.selection.cases import Case, Passage, Rules
 from oreline.selection.exclusions import Guard, Identity, Rule, Screen, guard_of, judged_relevant
+from oreline.selection.mined import Mined
 from oreline.selection.picks import Negative, in_turn, pick_from, preferred
 from oreline.selection.shortages import Supply, cause_of, places, pool_is_exhausted
 
@@ -16,7 +17,7 @@ class Sought:
     """Where a row's negatives come from, and what keeps documents out."""
 
     case: Case
-    candidate: Candidate
+    candidate: Mined
     rules: Rules
     screen: Screen
     guard: Guard = field(init=False)
@@ -68,14 +69,13 @@ def mined_negatives(
     if needed == 0:
         return [], None
     taken = {each.passage.doc_id for each in known}
-    pool = [entry for entry in sought.candidate.pool if entry.doc_id not in taken]
+    pool = (entry for entry in sought.candidate.pool if entry.doc_id not in taken)
     if select.per_miner is None:
-        pool.sort(key=lambda each: (-each.score, each.doc_id))
         walked = _walk(sought, (_Found(entry, *_first_hit(entry)) for entry in pool), counts)
         window = walked.eligible[select.window[0] - 1 :]
         picked = pick_from(window, select.pick, needed, sought.rules.seed, query_id)
         return picked, None if len(picked) == needed else _cause(sought, walked, needed)
-    lists = [_walk(sought, each, counts) for each in _lists_of_miners(sought, pool)]
+    lists = [_walk(sought, each, counts) for each in _lists_of_miners(sought, list(pool))]
     picked = _in_turn(sought, [each.eligible for each in lists], needed)
     return picked, None if len(picked) == needed else _cause_of_lists(sought, lists, needed)
 
@@ -113,27 +113,25 @@ def _walk(sought: Sought, entries: Iterable[_Found], counts: Counter[str]) -> _W
         if passage is None:
             counts["excluded_no_document"] += 1
             continue
+        rule = _rule(sought, passage, found.entry.score)
+        if rule is not None:
+            counts[f"excluded_{rule}"] += 1
+            if rule not in ("unjudged", "judged_relevant", "judged_partly_relevant"):
+                continue
         verdict = sought.screen.verdicts.get(found.entry.doc_id)
         negative = Negative(passage, found.entry.score, found.miner, found.rank, verdict)
-        rule = _rule(sought, negative)
-        if rule is None:
-            walked.eligible.append(negative)
-            walked.acquitted.append(negative)
-            if len(walked.eligible) == last:
-                break
-            continue
-        counts[f"excluded_{rule}"] += 1
-        if rule in ("unjudged", "judged_relevant", "judged_partly_relevant"):
-            walked.withheld.append(negative)
-            walked.acquitted.append(negative)
+        (walked.eligible if rule is None else walked.withheld).append(negative)
+        walked.acquitted.append(negative)
+        if len(walked.eligible) == last:
+            break
     return walked
 
 
-def _rule(sought: Sought, negative: Negative) -> Identity | Rule | None:
-    screen, passage = sought.screen, negative.passage
+def _rule(sought: Sought, passage: Passage, score: float) -> Identity | Rule | None:
+    screen = sought.screen
     return (
         sought.guard.identity(passage)
-        or screen.free_rule(passage, negative.score or 0.0)
+        or screen.free_rule(passage, score)
         or screen.judged_rule(passage.doc_id)
         or screen.near_equal_rule(passage)
     )

@@ -20,7 +20,7 @@ from oreline.ids import Json
 from oreline.job import Job, StageWriter
 from oreline.records import Reject
 from oreline.selection import rates
-from oreline.selection.aside import REPORT, Piece, aside_again, read_rows, triples_of
+from oreline.selection.aside import REPORT, Piece, aside_again, read_rows, triples_of, uncount
 
 BINS = 20
 MOST_SOURCES = 50
@@ -89,6 +89,7 @@ class Quantiles:
         low = pc.fill_null(pc.less(rows.column("best"), limits), fill_value=False)
         for row, limit in zip(rows.filter(low).to_pylist(), limits.filter(low).to_pylist(), strict=True):
             _drop(writer, row, limit)
+        uncount(writer, rows.filter(low))
         kept = rows.filter(pc.invert(low))
         if self.job.recipe.select.near_queries is None:
             writer.arrow("triples", triples_of(kept))

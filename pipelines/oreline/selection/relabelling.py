@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oreline.recipe.settings import Relabel
-from oreline.records import Candidate, QueryOrigin
+from oreline.records import QueryOrigin
 from oreline.selection.cases import Case, Rules
 from oreline.selection.exclusions import guard_of
+from oreline.selection.mined import Mined
 from oreline.selection.positives import Positive
 from oreline.selection.shortages import hits_of
 from oreline.selection.verdicts import Verdict
@@ -88,7 +89,7 @@ def _further_relevant(
         return []
     guard = guard_of(case, positives)
     given = {pair.doc_id for pair in case.pairs if pair.label == "negative"}
-    scored = {entry.doc_id: entry.score for entry in case.candidate.pool}
+    scored = {entry.doc_id: entry.score for entry in case.candidate.pool.among(relevant)}
     wanted = set(scored) - given
     if rules.select.false_negatives.given:
         scored |= {each.doc_id: each.score for each in case.candidate.known}
@@ -102,16 +103,15 @@ def _further_relevant(
     return found
 
 
-def found_rank(candidate: Candidate, doc_id: str, reference: str) -> int | None:
+def found_rank(candidate: Mined, doc_id: str, reference: str) -> int | None:
     """Returns a document's rank by the reference miner, from 1, labelled positives left out.
 
     A pool document that this miner did not find stands behind all that it found, and the least rank that allows is
     returned. A given negative has the rank that mining gave it; a document that is neither has none.
     """
-    for entry in candidate.pool:
-        if entry.doc_id == doc_id:
-            ranks = [hit.rank for hit in entry.hits if hit.miner == reference]
-            return ranks[0] if ranks else 1 + hits_of(candidate, reference)
+    for entry in candidate.pool.among((doc_id,)):
+        ranks = [hit.rank for hit in entry.hits if hit.miner == reference]
+        return ranks[0] if ranks else 1 + hits_of(candidate, reference)
     return next((each.rank for each in candidate.known if each.doc_id == doc_id), None)
 
 

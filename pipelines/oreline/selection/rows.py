@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oreline.recipe.settings import MarginCeiling, PercentCeiling
-from oreline.records import Candidate, Reject, Shortage, Triple
+from oreline.records import Reject, Shortage, Triple
 from oreline.selection.cases import Case, Rules
 from oreline.selection.ceilings import ceiling_of
 from oreline.selection.exclusions import Screen, family_of
 from oreline.selection.gates import gate_by_grade, passes_round_trip, rank_among, searched_datasets
+from oreline.selection.mined import Mined
 from oreline.selection.near_equal import NearEqual
 from oreline.selection.negatives import Sought, known_negatives, mined_negatives
 from oreline.selection.picks import Negative
@@ -84,7 +85,7 @@ class _Way:
             self._short(short, len(known) + len(mined))
         return self._row(positives, [*known, *mined], short)
 
-    def _candidate(self) -> Candidate:
+    def _candidate(self) -> Mined:
         if self.case.candidate is None:
             raise _Dropped("not_mined", "mine has no row for this query; its rejects and those of embed say why")
         return self.case.candidate
@@ -140,7 +141,7 @@ class _Way:
                 raise _Dropped("failed_round_trip", f"its best positive has rank {best_rank}, the gate is {limit}")
         return in_order(ranked)
 
-    def _ceiling(self, positives: Sequence[Positive], candidate: Candidate) -> float | None:
+    def _ceiling(self, positives: Sequence[Positive], candidate: Mined) -> float | None:
         settings = self.rules.select.ceiling
         scores = scores_of(positives)
         if not scores and isinstance(settings, PercentCeiling | MarginCeiling):

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oreline.records import Candidate, Scored, Shortage
+from oreline.records import Scored, Shortage
 from oreline.selection.cases import Rules
 from oreline.selection.ceilings import ceiling_of
+from oreline.selection.mined import Mined
 from oreline.selection.positives import Positive
 
 
@@ -42,7 +43,7 @@ def cause_of(supply: Supply, window: Sequence[int]) -> Shortage:
     return "corpus" if supply.exhausted and supply.eligible < window[1] else "spare"
 
 
-def pool_is_exhausted(candidate: Candidate, rules: Rules, ceiling: float | None) -> bool:
+def pool_is_exhausted(candidate: Mined, rules: Rules, ceiling: float | None) -> bool:
     """Says whether a pool surely holds every document of the searched corpus that could be eligible under `ceiling`.
 
     It does if mining found fewer than `mine.top_k`; or fewer than `mine.spare` below its own ceiling, while select's
@@ -57,7 +58,7 @@ def pool_is_exhausted(candidate: Candidate, rules: Rules, ceiling: float | None)
     return limit is None or (ceiling is not None and ceiling <= limit)
 
 
-def hits_of(candidate: Candidate, miner: str) -> int:
+def hits_of(candidate: Mined, miner: str) -> int:
     """Returns how many documents of a pool a miner found."""
     return sum(1 for entry in candidate.pool for hit in entry.hits if hit.miner == miner)
 

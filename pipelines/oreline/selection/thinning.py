@@ -19,7 +19,7 @@ from oreline.job import Job, StageWriter
 from oreline.records import Reject
 from oreline.search.corpus import missing_vectors
 from oreline.selection import rates
-from oreline.selection.aside import REPORT, Piece, packed, read_rows, triples_of
+from oreline.selection.aside import REPORT, Piece, packed, read_rows, triples_of, uncount
 from oreline.selection.query_vectors import pairs_of_blocks, with_vectors, write_edges
 from oreline.stages.catalog import stage_workers
 from oreline.tables.reading import open_parquet
@@ -103,6 +103,7 @@ class Thinning:
         for row in rows.filter(goes).select(["place", "query", "dataset", "task", "lang"]).to_pylist():
             writer.dropped(id_at(row["place"]), _reject(told[row["place"]], row["query"]))
             rates.tally(writer, row["dataset"], row["task"], row["lang"], "dropped")
+        uncount(writer, rows.filter(goes))
         heartbeat = Heartbeat(self.job)
         heartbeat.add(rows.num_rows)
         heartbeat.flush()

@@ -39,7 +39,7 @@ def read_code(place: Place, path: str) -> Iterator[Found]:
         contents = file.read()
     try:
         source = _decoded(contents, language)
-    except (UnicodeDecodeError, SyntaxError) as error:
+    except (UnicodeError, LookupError, SyntaxError) as error:
         payload = contents[:10_000].decode("utf-8", "backslashreplace")
         yield place.drop("documents", "unreadable", f"its characters cannot be read: {error}", payload)
         return
@@ -57,7 +57,9 @@ def _decoded(contents: bytes, language: Language) -> str:
     if language.name != "python":
         return contents.decode("utf-8-sig")
     encoding, _ = tokenize.detect_encoding(io.BytesIO(contents).readline)
-    return contents.decode(encoding)
+    source = contents.decode(encoding)  # a file may name a codec that is none for texts
+    source.encode()  # and some codecs give halves of characters, which no table can hold
+    return source
 
 
 def _pieces(source: str, language: Language, budget: int) -> Sequence[Piece]:

@@ -22,6 +22,7 @@ from oreline.llm.spending import spent
 from oreline.llm.task import Task
 from oreline.recipe.settings import Llm
 from oreline.shuffle import Scatter
+from oreline.stages.catalog import stage_workers
 
 _REPORTS = "reports"
 _BLOCKS = "blocks"
@@ -103,8 +104,8 @@ class FillLanes(beam.DoFn):
     """
 
     def __init__(self, job: Job, llm: Llm, task: Task, retry: Retry | None) -> None:
-        self._job, self._llm, self._task, self._retry = job, llm, task, retry
-        self._name = sha256_json([job.output, job.stage, llm.model_dump()])
+        self._job, self._llm, self._task, self._retry = job, shared_out(job, llm), task, retry
+        self._name = sha256_json([job.output, job.stage, self._llm.model_dump()])
 
     def setup(self) -> None:
         """Joins the process's engine for this stage's model."""
@@ -153,6 +154,17 @@ class FillLanes(beam.DoFn):
             retry=self._retry,
             owner=output_id(output),
         )
+
+
+def shared_out(job: Job, llm: Llm) -> Llm:
+    """Returns a model's settings with as many `workers` as the stage has: they share its budget and its limits.
+
+    The stage may have been given others than the model states, and ask a further model, which states its own.
+    """
+    workers = stage_workers(job.recipe, job.stage)
+    if job.recipe.beam.runner != "local":
+        workers = max(workers, llm.workers)
+    return llm.model_copy(update={"workers": workers})
 
 
 class FinishBlocks(beam.DoFn):

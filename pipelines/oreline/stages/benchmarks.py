@@ -8,7 +8,7 @@ import apache_beam as beam
 from oreline.decontamination.stage import built_index, screen_of
 from oreline.errors import StageFailed
 from oreline.job import Job, StageWriter
-from oreline.minhash.screened import joined_ids
+from oreline.minhash.screened import NOT_SCREENED, joined_ids
 from oreline.minhash.steps import Route, Steps, routed_to
 from oreline.records import Content
 from oreline.shuffle import Reference, gather
@@ -56,6 +56,7 @@ class SignScreened:
         except StageFailed as error:
             report = StageWriter(self.steps.job).close(failure="benchmark", message=str(error))
             yield routed_to(0, Route.REPORT), report.encode()
+            yield routed_to(keyed[0], Route.REWRITE), NOT_SCREENED
             return
         yield from self.steps.signed(*keyed, screen.documents if screen else None)
 

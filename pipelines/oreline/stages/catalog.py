@@ -102,6 +102,11 @@ def _filter_keys(recipe: Recipe) -> Json:
     return _with_benchmarks(recipe, keys, "documents")
 
 
+def _mine_keys(recipe: Recipe) -> Json:
+    section = cast("dict[str, Json]", fingerprint_keys(recipe.mine))
+    return {name: value for name, value in section.items() if name != "bm25" or "bm25" in recipe.mine.miners}
+
+
 def _judge_keys(recipe: Recipe) -> Json:
     llm = recipe.llm_of("judge")
     judge = recipe.judge
@@ -120,6 +125,8 @@ def _judge_keys(recipe: Recipe) -> Json:
         "llm": fingerprint_keys(llm) if llm else None,
         "negatives": recipe.select.negatives,
         "ceiling": ceiling,
+        # More is judged then; a recipe without it keeps its fingerprint.
+        **({"per_miner": list(recipe.mine.miners)} if recipe.select.per_miner is not None else {}),
     }
 
 
@@ -128,7 +135,7 @@ def _select_keys(recipe: Recipe) -> Json:
         "select": fingerprint_keys(recipe.select),
         "seed": recipe.seed,
         # Ranks after relabelling and the cause of a short row depend on how the pools were made.
-        "mine": None if mining_skipped(recipe) else fingerprint_keys(recipe.mine),
+        "mine": None if mining_skipped(recipe) else _mine_keys(recipe),
         "scorers": None if judge_skipped(recipe) else list(recipe.judge.scorers),
     }
 
@@ -227,7 +234,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "mine",
         1,
-        lambda recipe: fingerprint_keys(recipe.mine),
+        _mine_keys,
         reads=("vectors", "documents", "queries", "pairs"),
         writes=("candidates",),
         units=("queries",),

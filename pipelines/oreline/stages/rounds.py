@@ -43,7 +43,7 @@ class Rounds(beam.PTransform):
             reports.append(asked)
             if number < len(self.rounds):
                 ended = asked | f"Ended{number}" >> beam.FlatMap(ended_early).with_output_types(bytes)
-                going = blocks | f"GoOn{number}" >> beam.FlatMap(goes_on, beam.pvalue.AsIter(ended)).with_output_types(
+                going = going | f"GoOn{number}" >> beam.FlatMap(goes_on, beam.pvalue.AsIter(ended)).with_output_types(
                     bytes
                 )
         return reports | "GatherRounds" >> beam.Flatten()

@@ -152,7 +152,7 @@ class _OpenPart:
 
     @property
     def size(self) -> int:
-        return self._file.size
+        return int(self._sink.tell())  # what waits in the buffer included
 
     def write(self, block: pa.Table) -> None:
         """Writes a block and adds to what the manifest will say of it."""

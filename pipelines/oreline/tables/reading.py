@@ -59,11 +59,17 @@ def matching(
         raise ValueError("matching needs at least one part; look up an empty table's schema instead")
     chosen = list(columns) if columns else table_schema(table).names
     values = pa.array(sorted(wanted), pa.string())
-    read = chosen if column in chosen else [*chosen, column]
-    blocks = iterate(output, parts, read)
-    found = [block.filter(pc.is_in(block.column(column), values)).select(chosen) for block in blocks]
     schema = pa.schema([table_schema(table).field(name) for name in chosen])
-    return pa.concat_tables([schema.empty_table(), *found])
+    found = [schema.empty_table()]
+    for reference in row_groups(output, parts):
+        with open_parquet(files.join(output, reference.path)) as parquet:
+            own = parquet.read_row_group(reference.index, columns=[column])
+            among = pc.is_in(own.column(column), values)
+            # The other columns, which may be long, are read only where a row is wanted.
+            if pc.any(among).as_py():
+                block = own if chosen == [column] else parquet.read_row_group(reference.index, columns=chosen)
+                found.append(block.filter(among).select(chosen))
+    return pa.concat_tables(found)
 
 
 def read(path: str) -> "pl.LazyFrame":

@@ -14,7 +14,7 @@ def write_document(
 ) -> None:
     """Writes a document's rows.
 
-    It is kept if any writer made a query; else dropped with the first reject; passed over if no writer took it on.
+    It is kept if any writer made a query; else dropped with a reject of its own; passed over if no writer took it on.
     """
     made = sum(_write(each, writer) for each in written) + _extract(document, extractors, seed, writer)
     rejects = [reject for each in written for reject in each.rejects]
@@ -23,8 +23,9 @@ def write_document(
     elif not written and not extractors:
         writer.passed_over(document.doc_id)
     else:
-        first, *rejects = rejects or [_nothing(document, written, extractors)]
-        writer.dropped(document.doc_id, first)
+        own = next((each for each in rejects if each.row_id == document.doc_id), None)
+        rejects = [each for each in rejects if each is not own]
+        writer.dropped(document.doc_id, own or _nothing(document, written, extractors))
     for reject in rejects:
         writer.reject(reject)
 
@@ -74,6 +75,10 @@ def _extract(document: Document, extractors: Sequence[str], seed: int, writer: S
 
 
 def _nothing(document: Document, written: Sequence[Written], extractors: Sequence[str]) -> Reject:
+    """Returns the reject of a document about which nothing else says why: its queries may have been rejected, each."""
+    if first := next((reject for each in written for reject in each.rejects), None):
+        detail = f"none of its queries stayed; of the first: {first.detail}"
+        return Reject(document.doc_id, "documents", first.reason, detail, by=first.by, payload=document.text)
     if written:
         detail = "the answers of its writers hold no query"
         return Reject(document.doc_id, "documents", "unparsable", detail, payload=document.text)

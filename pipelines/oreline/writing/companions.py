@@ -138,13 +138,17 @@ def park_companions(job: Job, key: int, references: Iterable[bytes]) -> None:
     files.write_atomically(_path(job, key), buffer.getvalue())
 
 
-def companions(job: Job, block: bytes, doc_ids: Sequence[str]) -> Mapping[str, list[Companion]]:
-    """Returns the companions of a block's documents, at most one of each kind, by document."""
+def parked_companions(job: Job, block: bytes) -> pa.Table | None:
+    """Returns what `park_companions` kept of a block, None for one whose documents have none."""
     path = _path(job, block_key(block))
-    if not files.exists(path):
+    return pq.read_table(io.BytesIO(files.read_bytes(path))) if files.exists(path) else None
+
+
+def companions(kept: pa.Table | None, doc_ids: Sequence[str]) -> Mapping[str, list[Companion]]:
+    """Returns the companions of some documents, at most one of each kind, by document; `kept` is of their block."""
+    if kept is None:
         return {}
-    table = pq.read_table(io.BytesIO(files.read_bytes(path)))
-    table = table.filter(pc.is_in(table.column("_asker"), pa.array(doc_ids, pa.string())))
+    table = kept.filter(pc.is_in(kept.column("_asker"), pa.array(doc_ids, pa.string())))
     extra = [table.column(f"_{name}").to_pylist() for name in ("asker", "how", "word")]
     documents = from_arrow(Document, table.drop_columns(["_asker", "_how", "_word"]))
     found: dict[str, list[Companion]] = defaultdict(list)

@@ -8,6 +8,8 @@ from oreline.writing.chain import Chain, DrawingChain
 from oreline.writing.work import Work
 
 DRAWS_OF_A_BLOCK = 1_000
+CALLS_OF_A_BLOCK = 20_000
+"""About how many calls a block has at most: their answers are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -40,5 +42,6 @@ def blocks_of_draws(chains: dict[str, Chain]) -> Iterator[bytes]:
     for name, chain in chains.items():
         if not isinstance(chain, DrawingChain):
             continue
-        for first in range(0, chain.draws, DRAWS_OF_A_BLOCK):
-            yield Draws(name, chain.dataset, first, min(first + DRAWS_OF_A_BLOCK, chain.draws)).encode()
+        draws = max(1, min(DRAWS_OF_A_BLOCK, int(CALLS_OF_A_BLOCK / max(1.0, *chain.calls))))
+        for first in range(0, chain.draws, draws):
+            yield Draws(name, chain.dataset, first, min(first + draws, chain.draws)).encode()

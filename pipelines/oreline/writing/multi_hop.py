@@ -5,7 +5,9 @@ each document for itself and says which of them a query needs. What needs one al
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pyarrow as pa
 
 from oreline import ids, prompting
 from oreline.ids import Json
@@ -18,7 +20,7 @@ from oreline.records import Document, Pair, Query, Reject
 from oreline.scripts import one_line, shortened
 from oreline.writing.chain import Answers, ask, check_prompt_ids, rejected
 from oreline.writing.code import drawn_kinds
-from oreline.writing.companions import companions
+from oreline.writing.companions import companions, parked_companions
 from oreline.writing.fret import SHOWN_TOKENS
 from oreline.writing.multi_hop_answers import Connection, MultiHopAnswer, MultiHopVerdict, MultiHopVerdicts
 from oreline.writing.rows import KIND, lineage_of, query_of
@@ -44,6 +46,8 @@ class MultiHopChain:
     check: prompting.Prompt
     settings: MultiHop
     count: int
+    # A block is gone through slice by slice: what is parked of the last one is read once.
+    _kept: dict[bytes, pa.Table | None] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def prompts(self) -> tuple[prompting.Prompt, ...]:
@@ -57,7 +61,10 @@ class MultiHopChain:
 
     def works_of_block(self, job: Job, block: bytes, documents: Sequence[Document]) -> Iterator[Work]:
         """Yields each document that has companions with one of them; of two kinds one is drawn by the id."""
-        found = companions(job, block, [each.doc_id for each in documents])
+        if block not in self._kept:
+            self._kept.clear()
+            self._kept[block] = parked_companions(job, block)
+        found = companions(self._kept[block], [each.doc_id for each in documents])
         for document in documents:
             offered = found.get(document.doc_id, [])
             if offered:

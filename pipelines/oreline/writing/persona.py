@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from oreline import ids, prompting
 from oreline.ids import Json
+from oreline.languages import is_code
 from oreline.llm.requests import Answered, Request
 from oreline.prompting.prompt import Input
 from oreline.recipe.settings import Llm, Persona, Recipe
@@ -178,7 +179,7 @@ class PersonaChain:
     def _languages(self, document: Document) -> list[str]:
         """Returns the language of each query, or nothing if the model is to tell that of the document."""
         if self.settings.languages is None:
-            return [document.lang] * self.count if document.lang else []
+            return [document.lang] * self.count if document.lang and is_code(document.lang) else []
         listed = self.settings.languages
         draws = (ids.seeded_fraction(0, self.name, document.doc_id, f"language {place}") for place in range(self.count))
         return [listed[int(draw * len(listed))] for draw in draws]

@@ -1,10 +1,10 @@
 """What a model answers when it chooses who asks and how, and when it writes the query of that person."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from oreline.languages import is_code
 from oreline.writing.answers import Text
 
 QuestionType = Literal["keyword", "factual", "summary", "judgement", "background"]
@@ -12,11 +12,9 @@ QuestionType = Literal["keyword", "factual", "summary", "judgement", "background
 Difficulty = Literal["high_school", "university", "phd"]
 """How much the wording takes for granted."""
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
-
 
 def _language(code: str) -> str:
-    if not _LANGUAGE.match(code):
+    if not is_code(code):
         raise ValueError(f"{code[:20]!r} is no language code such as en or pt-BR")
     return code
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from oreline import prompting
 from oreline.ids import Json
-from oreline.languages import language_name, primary
+from oreline.languages import is_code, language_name, primary
 from oreline.llm.requests import Answered, Request
 from oreline.llm.sharing import assigned_name
 from oreline.prompting.prompt import Input
@@ -75,7 +75,7 @@ class SummarizeChain:
                 return
             for place, (language, count) in enumerate(self.wanted(document).items()):
                 told = language if language != OWN else document.lang
-                named = "the language of the passage" if told is None else language_name(told)
+                named = language_name(told) if told and is_code(told) else "the language of the passage"
                 given = {**shown, "summary": summary, "count": count, "language": named}
                 yield ask(self.own if language == OWN else self.across, llm, work, given, place=place)
 

@@ -27,7 +27,7 @@ from oreline.recipe.settings.filter import (
 )
 from oreline.recipe.settings.judge import GRADING, STRONG, Cascade, CrossEncoder, Judge, Likelihood, Scorer
 from oreline.recipe.settings.llm import HarmCategory, Llm, ModelSettings, Threshold, TokenPrice
-from oreline.recipe.settings.mine import Mine
+from oreline.recipe.settings.mine import Bm25, Mine
 from oreline.recipe.settings.multi_hop import MultiHop
 from oreline.recipe.settings.persona import Persona
 from oreline.recipe.settings.recipe import Recipe
@@ -53,6 +53,7 @@ __all__ = [
     "Benchmark",
     "BenchmarkColumns",
     "BenchmarkFormat",
+    "Bm25",
     "Brainstorm",
     "Caps",
     "Cascade",

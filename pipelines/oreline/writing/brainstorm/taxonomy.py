@@ -19,6 +19,9 @@ _Input = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 TAKEN = frozenset({"task", "language", "language_2"})
 """Inputs of a row's prompt that are not drawn under names of the taxonomy's choice."""
 
+KEPT = frozenset({"kind", "languages", "task_key"})
+"""Names under which `lineage.drawn` keeps something else already."""
+
 
 class Kind(Settings):
     """What the first call is told of a group."""
@@ -78,6 +81,10 @@ def read_taxonomy(path: str | None) -> DataFile[Taxonomy]:
                 found.wrong(("groups", name, "draw", each), f"{each} is given to the prompt already; name it otherwise")
             )
             for each in sorted(TAKEN & set(group.draw))
+        ]
+        problems += [
+            str(found.wrong(("groups", name, "draw", each), f"{each} says something else of a row; name it otherwise"))
+            for each in sorted(KEPT & set(group.draw))
         ]
     if problems:
         raise RecipeError("\n".join(problems))

@@ -175,8 +175,11 @@ class ClassificationChain:
         return order[: self.settings.texts_length]
 
     def _label(self, written_label: str) -> str | None:
+        """Returns the class that a label means: capitals do not count, nor signs where that leaves one class."""
         folded = one_line(written_label).casefold()
-        return next((label for label in self.task.classes if label.casefold() == folded), None)
+        exact = [label for label in self.task.classes if label.casefold() == folded]
+        near = exact or [label for label in self.task.classes if _letters(label) == _letters(folded) != ""]
+        return near[0] if len(near) == 1 else None
 
 
 def classification(name: str, recipe: Recipe) -> ClassificationChain:
@@ -191,6 +194,10 @@ def classification(name: str, recipe: Recipe) -> ClassificationChain:
         raise RecipeError(f"synthesize.classification.task: {OWN} needs a YAML file with a task and its lists")
     else:
         task_name, found = read_own_task(settings.task)
+        if (other := f"classification/{task_name}") in recipe.writers():
+            # Equal lists of both would be one request, whose texts were two documents of one id.
+            told = f"{other} writes the dataset {settings.dataset}-{task_name} already; give your task another name"
+            raise found.wrong(("tasks", task_name), told)
     task = found.value.tasks[task_name]
     try:
         text_prompt = prompting.load(
@@ -210,3 +217,7 @@ def classification(name: str, recipe: Recipe) -> ClassificationChain:
     )
     check_prompt_ids(chain.prompts)
     return chain
+
+
+def _letters(label: str) -> str:
+    return "".join(sign for sign in label.casefold() if sign.isalnum())

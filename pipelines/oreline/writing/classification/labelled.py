@@ -33,7 +33,7 @@ class LabelledChain:
 
     name: str
     settings: Labelled
-    _read: dict[str, Classes] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _read: list[dict[str, Classes]] = field(default_factory=list, init=False, compare=False, repr=False)
 
     @property
     def prompts(self) -> tuple[prompting.Prompt, ...]:
@@ -56,11 +56,16 @@ class LabelledChain:
         return False
 
     def works(self, job: Job, documents: Sequence[Document]) -> Iterator[Work]:
-        """Yields a work per document; before the first, the classes of all documents are read."""
+        """Yields a work per document; before the first, the classes of all documents are read.
+
+        A dataset without classes is left to other writers where another one has them.
+        """
         if not self._read:
             blocks = job.iterate("documents", ["doc_id", "dataset", "group", "text_hash"])
-            self._read.update(read_members(blocks, self.settings.members))
-        yield from (Work(self.name, each.doc_id, (each,)) for each in documents)
+            self._read.append(read_members(blocks, self.settings.members))
+        classes = self._read[0]
+        own = (each for each in documents if not classes or each.dataset in classes)
+        yield from (Work(self.name, each.doc_id, (each,)) for each in own)
 
     def rows(self, work: Work, answered: Answers) -> Written:
         """Returns the query of a document of `works` with its pairs, or the reject of one that has no fellow."""
@@ -103,7 +108,7 @@ class LabelledChain:
 
     def _fellows(self, document: Document, label: str) -> tuple[list[str], list[str]]:
         """Returns the ids of texts of its class and of others, none with its own text, drawn by hash."""
-        classes = self._read.get(document.dataset, {})
+        classes = self._read[0].get(document.dataset, {})
         positives: list[str] = []
         while len(positives) < self.settings.positives:
             found = self._draw(document, classes[label], "same", positives)

@@ -16,6 +16,9 @@ _Input = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 TAKEN = frozenset({"person", "subject", "count", "order", "classes", "language"})
 """Inputs of the prompt of texts that are not drawn under names of the file's choice."""
 
+KEPT = frozenset({"kind", "person_key", "subject_key"})
+"""Names under which `lineage.drawn` keeps something else already."""
+
 
 class Listed(Settings):
     """What one of the first calls makes up."""
@@ -80,6 +83,10 @@ def _checked(found: DataFile[ClassTasks]) -> DataFile[ClassTasks]:
         problems += [
             str(found.wrong(("tasks", name, "draw", each), f"{each} is given to the prompt already; name it otherwise"))
             for each in sorted(TAKEN & set(task.draw))
+        ]
+        problems += [
+            str(found.wrong(("tasks", name, "draw", each), f"{each} says something else of a row; name it otherwise"))
+            for each in sorted(KEPT & set(task.draw))
         ]
         folded = [label.casefold().strip() for label in task.classes]
         if len(set(folded)) < len(folded):
