@@ -9,7 +9,7 @@ import click
 import pytest
 
 from oreline import __version__, cli
-from oreline.cli import main
+from oreline.cli import main, options
 
 COMMANDS = sorted(cli.oreline.commands)
 HEAVY = ("apache_beam", "torch", "pyarrow", "polars", "google.genai", "sentence_transformers")
@@ -166,7 +166,7 @@ def _broken() -> None:
 
 @pytest.fixture
 def _with_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    command = cli._verbose(click.Command("bug", callback=_broken))
+    command = options.verbose(click.Command("bug", callback=_broken))
     monkeypatch.setitem(cli.oreline.commands, "bug", command)
 
 
@@ -185,7 +185,7 @@ def test_a_bug_is_one_line_with_exit_code_3_and_a_traceback_only_if_asked_for(
 def test_a_bug_in_a_run_goes_to_its_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "run.log"
     log.write_text("before\n", encoding="utf-8")
-    assert cli._unexpected(_Bug("broke"), cli.Session(log=str(log))) == 3
+    assert cli._unexpected(_Bug("broke"), options.Session(log=str(log))) == 3
     assert f"The traceback is in {log}" in capsys.readouterr().err
     assert log.read_text(encoding="utf-8").startswith("before\n")
     assert "_Bug: broke" in log.read_text(encoding="utf-8")
