@@ -8,6 +8,7 @@ nothing about its money. `<uuid>.compaction` is a plan to replace segments by on
 import json
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,7 +27,9 @@ MARK = "journal.json"
 
 _NAME = re.compile(r"([0-9a-f]{12})-([a-z_]+)-(\d+)-(\d+)-(\d+)-[0-9a-f]{32}\.parquet")
 _LANE = re.compile(r"[0-9a-f]{2}")
-_LOOKS = 5
+_LOOKS = 50
+_PAUSE_SECONDS = 0.02
+"""How often a lane is listed while others change its files, and how long is waited between: a second in all."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ def _listed(folder: str) -> list[files.FileInfo]:
         except FileNotFoundError:
             if not os.path.isdir(folder):
                 return []
+            time.sleep(_PAUSE_SECONDS)
             continue
         return found
     raise _restless(folder)
@@ -194,6 +198,7 @@ def _sorted_out(folder: str, found: Iterable[files.FileInfo]) -> LaneFiles:
         try:
             return _by_kind(folder, listed)
         except FileNotFoundError:  # another process has just finished a compaction
+            time.sleep(_PAUSE_SECONDS)
             listed = _listed(folder)
     raise _restless(folder)
 
