@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from oreline.ids import seeded_fraction
 from oreline.judging.texts import shown_document, shown_query
+from oreline.scripts import one_line
 
 from training.heldout import Labelled
 
 _PART = re.compile(r'<([a-z_]+)(?: number="(\d+)")?>\n(.*?)\n</\1>', re.DOTALL)
-_SIGNS = re.compile(r"\W+")
 
 
 @dataclass
@@ -57,5 +57,5 @@ class LabelJudge:
 
 
 def _key(text: str) -> str:
-    """Returns a text's words: what escaping and white space leave alone."""
-    return _SIGNS.sub(" ", text).strip()
+    """Returns a text as it was before a prompt made its tags harmless, white space apart."""
+    return one_line(text.replace("&lt;", "<").replace("&#91;", "["))

@@ -9,8 +9,18 @@ import polars as pl
 
 import oreline
 from evidence.swapping import Swapped
+from oreline.judging.texts import shown_document
+from oreline.scripts import one_line
 
 from training.heldout import Labelled
+
+
+def same_texts(whole: Labelled) -> dict[str, str]:
+    """Returns for each document the first one of its text, as judges see it: they cannot tell them apart."""
+    first: dict[str, str] = {}
+    shown = {each: one_line(shown_document(title or None, text)) for each, (title, text) in whole.documents.items()}
+    return {each: first.setdefault(text, each) for each, text in shown.items()}
+
 
 Rows = Mapping[str, tuple[AbstractSet[str], AbstractSet[str]]]
 """Positives and negatives by query."""
@@ -42,16 +52,21 @@ class Outcome:
 
 def outcome(output: Path, name: str, swapped: Swapped, whole: Labelled) -> Outcome:
     """Reads the rows of a finished output."""
-    rows = _rows(output, name)
+    same = same_texts(whole)
+    rows = {
+        query_id: ({same[each] for each in positives}, {same[each] for each in negatives})
+        for query_id, (positives, negatives) in _rows(output, name).items()
+    }
+    labels = {query_id: {same[each] for each in found} for query_id, found in whole.positives.items()}
     merged = _merged(output, name)
     judged = _judged(output, name)
     counts = dict.fromkeys(("repaired", "dropped", "missed", "repairable", "kept", "lost", "damaged"), 0)
     for query_id, positives in swapped.given.positives.items():
         if query_id in merged:
             continue  # another query speaks for it, with the positives of both
-        right, row = whole.positives[query_id], rows.get(query_id)
+        right, row = labels[query_id], rows.get(query_id)
         is_wrong = query_id in swapped.wrong
-        if is_wrong and right & (judged.get(query_id, set()) - positives):
+        if is_wrong and right & {same[each] for each in judged.get(query_id, set()) - positives}:
             counts["repairable"] += 1
         if row is None:
             counts["dropped" if is_wrong else "lost"] += 1
@@ -59,13 +74,13 @@ def outcome(output: Path, name: str, swapped: Swapped, whole: Labelled) -> Outco
             counts["repaired" if is_wrong else "kept"] += 1
         else:
             counts["missed" if is_wrong else "damaged"] += 1
-    return Outcome(**counts, false_negatives=_false_negatives(rows, whole))
+    return Outcome(**counts, false_negatives=_false_negatives(rows, labels))
 
 
 def _false_negatives(
-    rows: Mapping[str, tuple[AbstractSet[str], AbstractSet[str]]], whole: Labelled
+    rows: Mapping[str, tuple[AbstractSet[str], AbstractSet[str]]], labels: Mapping[str, AbstractSet[str]]
 ) -> tuple[float, float]:
-    wrong = [len(negatives & whole.positives[query_id]) for query_id, (_, negatives) in rows.items()]
+    wrong = [len(negatives & labels[query_id]) for query_id, (_, negatives) in rows.items()]
     taken = sum(len(negatives) for _, negatives in rows.values())
     return sum(each > 0 for each in wrong) / max(1, len(rows)), sum(wrong) / max(1, taken)
 

@@ -18,7 +18,7 @@ class Swapped:
 def swap(whole: Labelled, share: float) -> Swapped:
     """Returns a corpus in which about `share` of the queries have a document as positive that is none of theirs.
 
-    Queries and documents are drawn by sha256. A document that is labelled for the query is not drawn.
+    Queries and documents are drawn by sha256. No document is drawn that is labelled for the query, or of equal text.
     """
     documents = sorted(whole.documents)
     given: dict[str, set[str]] = {}
@@ -28,8 +28,9 @@ def swap(whole: Labelled, share: float) -> Swapped:
         given[query_id] = {right}
         if seeded_fraction(0, "swap", query_id) < share:
             first = int(seeded_fraction(0, "wrong", query_id) * len(documents))
+            texts = {whole.documents[doc_id] for doc_id in labelled}
             turned = (documents[(first + step) % len(documents)] for step in range(len(documents)))
-            given[query_id] = {next(doc_id for doc_id in turned if doc_id not in labelled)}
+            given[query_id] = {next(doc_id for doc_id in turned if whole.documents[doc_id] not in texts)}
             wrong.add(query_id)
     queries = {query_id: whole.queries[query_id] for query_id in given}
     return Swapped(Labelled(whole.documents, queries, given), frozenset(wrong))
