@@ -32,8 +32,7 @@ class Ends:
 
 
 AT_ONCE = IN_FLIGHT + 1
-IN_A_ROW = 10 * CALL_ATTEMPTS + 2 * IN_FLIGHT * CALL_ATTEMPTS
-"""The ten, what is in flight when the tenth fails, and what had failed before the last answer came in."""
+IN_A_ROW = 10 * CALL_ATTEMPTS + IN_FLIGHT * CALL_ATTEMPTS
 STOPS: dict[FaultKind, Ends] = {
     "quota": Ends(
         "quota", ("the provider's quota is used up", "429", "You exceeded your current quota", AGAIN), AT_ONCE
