@@ -1,6 +1,7 @@
 """Worker processes that die: the run ends with a message that says so, and does not wait for them."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -33,12 +34,13 @@ def test_a_worker_that_dies_before_it_connects_ends_the_run_with_its_last_words(
     with pytest.raises(StageFailed) as caught:
         asking.run("--direct_num_workers=2")
     assert "a worker process ended with exit code 1 before the stage was done" in str(caught.value)
-    assert f"{asking.job.output}/_progress/synthesize.workers.log, ends with: {broken_beam}" in str(caught.value)
+    logs = f"{asking.job.output}/_progress/synthesize.workers"
+    assert re.search(rf"{re.escape(logs)}/worker_\d+\.log, ends with: {re.escape(broken_beam)}$", str(caught.value))
     assert not gemini_server.calls
 
 
 def test_the_command_notes_a_death_and_nothing_else(tmp_path: Path, broken_beam: str) -> None:
-    with watched(str(tmp_path / "logs" / "workers.log")) as workers:
+    with watched(str(tmp_path / "logs of workers")) as workers:
         workers.check()
         assert workers.told() is None
         environment = {**os.environ, "WORKER_ID": "worker_7"}
@@ -48,12 +50,37 @@ def test_the_command_notes_a_death_and_nothing_else(tmp_path: Path, broken_beam:
         assert broken_beam in (workers.told() or "")
 
 
+def test_each_worker_writes_a_log_of_its_own_and_the_dead_ones_is_named(tmp_path: Path, broken_beam: str) -> None:
+    logs = tmp_path / "logs"
+    with watched(str(logs)) as workers:
+        both = ["worker_7", "worker_8"]
+        started = [
+            subprocess.Popen(workers.command(), shell=True, env={**os.environ, "WORKER_ID": each}) for each in both
+        ]
+        assert [each.wait() for each in started] == [0, 0]
+        assert sorted(each.name for each in logs.iterdir()) == [f"{each}.log" for each in both]
+        assert all(each.read_text().splitlines()[-1] == broken_beam for each in logs.iterdir())
+        workers.check()
+        assert f"its log, {logs}/worker_7.log, ends with: {broken_beam}" in (workers.told() or "")
+
+
 def test_a_log_of_an_earlier_run_is_not_taken_for_this_ones(tmp_path: Path) -> None:
-    log = tmp_path / "workers.log"
-    log.write_text("old words\n")
-    with watched(str(log)) as workers:
+    (tmp_path / "worker_1.log").write_text("old words\n")
+    with watched(str(tmp_path)) as workers:
         (workers.folder / "died-worker_1").write_text("137 \n")
         workers.check()
         assert workers.told() == (
-            f"a worker process ended with exit code 137 before the stage was done; its log, {log}, is empty"
+            "a worker process ended with exit code 137 before the stage was done; "
+            f"it left no log at {tmp_path}/worker_1.log"
+        )
+
+
+def test_a_worker_that_wrote_nothing_before_it_died_is_told_as_such(tmp_path: Path) -> None:
+    with watched(str(tmp_path)) as workers:
+        (tmp_path / "worker_1.log").write_text("")
+        (workers.folder / "died-worker_1").write_text("137 \n")
+        workers.check()
+        assert workers.told() == (
+            "a worker process ended with exit code 137 before the stage was done; "
+            f"its log, {tmp_path}/worker_1.log, is empty"
         )

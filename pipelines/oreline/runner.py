@@ -94,8 +94,8 @@ def in_processes(recipe: Recipe, stage: str, run: Callable[[Workers | None], str
     if recipe.beam.runner != "local" or stage_workers(recipe, stage) == 1 or BY_NAME[stage].threads:
         return run(None)
     remote = not is_local(recipe.output)
-    log = os.devnull if remote else os.path.abspath(join(recipe.output, "_progress", f"{stage}.workers.log"))
-    with watched(log) as workers:
+    logs = None if remote else os.path.abspath(join(recipe.output, "_progress", f"{stage}.workers"))
+    with watched(logs) as workers:
         running = Running(lambda: run(workers)).start()
         while not running.wait(_LOOK_SECONDS):
             workers.check()

@@ -20,14 +20,18 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 _DIED = "died-"
+_LOG = ".log"
 
 
 @dataclass
 class Workers:
-    """The worker processes of one job; `log` is where they write, `folder` holds a file for each that died."""
+    """The worker processes of one job; `folder` holds a file for each that died.
+
+    Each writes a log of its own into `logs`, named by its id; None if they are to write none.
+    """
 
     folder: Path
-    log: str
+    logs: Path | None
     _known: dict[str, str] = field(default_factory=dict, init=False)
 
     def command(self) -> str:
@@ -37,7 +41,8 @@ class Workers:
         reaches the whole process group but is the driver's to handle, and would log to the terminal what the driver's
         log has too.
         """
-        python, log, died = (shlex.quote(each) for each in (sys.executable, self.log, str(self.folder / _DIED)))
+        python, died = (shlex.quote(each) for each in (sys.executable, str(self.folder / _DIED)))
+        log = os.devnull if self.logs is None else f'{shlex.quote(f"{self.logs}/")}"$WORKER_ID"{_LOG}'
         return (
             f"trap '' INT; {python} -m apache_beam.runners.worker.sdk_worker_main 2>>{log} || "
             f'echo "$? $CONTROL_API_SERVICE_DESCRIPTOR" >{died}"$WORKER_ID"'
@@ -52,30 +57,37 @@ class Workers:
                 continue
             self._known[died.name] = code
             if address is not None:
-                told = (address[1], died.name.removeprefix(_DIED), self._message(code))
+                worker = died.name.removeprefix(_DIED)
+                told = (address[1], worker, self._message(worker, code))
                 threading.Thread(target=_stand_in, args=told, name="oreline-dead-worker", daemon=True).start()
 
     def told(self) -> str | None:
         """Returns a sentence about the first worker that died, or None if none has."""
-        return next((self._message(code) for _, code in sorted(self._known.items())), None)
+        died = ((name.removeprefix(_DIED), code) for name, code in sorted(self._known.items()))
+        return next((self._message(worker, code) for worker, code in died), None)
 
-    def _message(self, code: str) -> str:
+    def _message(self, worker: str, code: str) -> str:
         message = f"a worker process ended with exit code {code} before the stage was done"
-        if self.log == os.devnull:
+        if self.logs is None:
             return f"{message}; it left no log, as the output is remote"
-        with open(self.log, encoding="utf-8", errors="replace") as log:
+        path = self.logs / f"{worker}{_LOG}"
+        if not path.exists():
+            return f"{message}; it left no log at {path}"
+        with path.open(encoding="utf-8", errors="replace") as log:
             lines = [line.strip() for line in log if line.strip()]
-        return f"{message}; its log, {self.log}, " + (f"ends with: {lines[-1][:500]}" if lines else "is empty")
+        return f"{message}; its log, {path}, " + (f"ends with: {lines[-1][:500]}" if lines else "is empty")
 
 
 @contextmanager
-def watched(log: str) -> Iterator[Workers]:
-    """Gives the workers of a job that begins; their log is begun anew."""
-    if log != os.devnull:
-        Path(log).parent.mkdir(parents=True, exist_ok=True)
-        Path(log).write_text("")
+def watched(logs: str | None) -> Iterator[Workers]:
+    """Gives the workers of a job that begins; the logs of an earlier one in the folder `logs` are deleted."""
+    kept = None if logs is None else Path(logs)
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        for old in kept.glob(f"*{_LOG}"):
+            old.unlink()
     with TemporaryDirectory(prefix="oreline-workers-", ignore_cleanup_errors=True) as folder:
-        yield Workers(Path(folder), log)
+        yield Workers(Path(folder), kept)
 
 
 def _stand_in(address: str, worker: str, message: str) -> None:
