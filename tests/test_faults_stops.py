@@ -136,6 +136,15 @@ def test_the_last_run_pays_only_what_is_missing(course: Course) -> None:
     assert {reject for reject, _ in course.asking.told().values()} == {None}
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_calls_wait_ready_made_for_their_turn_and_no_more_are_in_flight_than_may_be(name: str, tmp_path: Path) -> None:
+    with serving(name, tmp_path) as api:
+        api.server.latency = 0.02
+        report = faulty(tmp_path, api, ["\n".join(LINES)], {"concurrency": IN_FLIGHT}).run()
+        assert report.counts["answers"] == len(LINES)
+        assert api.server.most_in_flight == IN_FLIGHT
+
+
 def test_a_key_that_is_refused_is_told_once_however_many_requests_there_are(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from oreline.llm.calls import Calls
+from oreline.llm.calls import Calls, Timed
 from oreline.llm.estimates import TokenEstimate
 from oreline.llm.minutes import MinuteLimit
 from oreline.llm.pacing import Pace
-from oreline.llm.providers import CallFailed, Reply
+from oreline.llm.providers import CallFailed, NoTurn, Reply
+from oreline.llm.providers.protocol import AT_ONCE, Turn
 from oreline.llm.recent import Recent
 from oreline.llm.requests import Request
 from oreline.llm.retrying import Retry
@@ -30,17 +31,27 @@ def request(number: int) -> Request:
 
 @dataclass
 class Provider:
-    """A provider of its own: answers after a second, or fails as its behaviour says; notes when it was called."""
+    """A provider of its own: answers after a second, or fails as its behaviour says; notes when it was called.
+
+    `made` counts how often a request was made ready; reading an answer takes `reading` seconds.
+    """
 
     behaviour: Behaviour
     seconds: float = 1.0
+    reading: float = 0.0
+    made: Counter[str] = field(default_factory=Counter)
     times: list[float] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     answers: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
 
-    async def generate(self, asked: Request) -> Reply:
+    async def generate(self, asked: Request, turn: Turn = AT_ONCE) -> Reply:
+        self.made[asked.key] += 1
+        try:
+            await turn.begin()
+        except NoTurn as error:
+            raise CallFailed("transient", str(error)) from error
         self.times.append(asyncio.get_running_loop().time())
         self.calls[asked.key] += 1
         self.in_flight += 1
@@ -51,6 +62,8 @@ class Provider:
         if failure is not None:
             raise failure
         self.answers += 1
+        turn.end()
+        await asyncio.sleep(self.reading)
         return Reply("ok", "{}", prompt_tokens=5, output_tokens=95)
 
     async def count_tokens(self, _: Request) -> int | None:
@@ -85,6 +98,40 @@ def test_no_more_calls_are_in_flight_than_the_window_holds() -> None:
     seconds = run(ask_all(calls_of(provider, Pace(Window(8))), 80))
     assert provider.most_in_flight == 8
     assert seconds == pytest.approx(10.0, abs=0.1)
+
+
+def test_a_place_is_given_on_before_the_answer_is_read() -> None:
+    provider = Provider(well, reading=0.9)
+    seconds = run(ask_all(calls_of(provider, Pace(Window(8))), 80))
+    assert provider.most_in_flight == 8
+    assert seconds == pytest.approx(10.0 + 0.9, abs=0.1)
+
+
+def test_a_latency_is_that_of_the_call_without_the_wait_for_its_turn_or_the_reading() -> None:
+    calls = calls_of(Provider(well, reading=5.0), Pace(Window(1)))
+
+    async def ask() -> list[Timed | None]:
+        return await asyncio.gather(*(calls.make(request(each)) for each in range(3)))
+
+    assert [each and each.latency for each in run(ask())] == [pytest.approx(1.0)] * 3
+
+
+def test_a_failure_keeps_its_place_until_it_is_known_what_it_means() -> None:
+    def refused(provider: Provider, _: str) -> CallFailed | None:
+        return CallFailed("rate", "429", 30.0) if len(provider.times) == 1 else None
+
+    provider = Provider(refused)
+    run(ask_all(calls_of(provider, Pace(Window(1))), 3))
+    assert provider.times[0] == 0.0
+    assert min(provider.times[1:]) >= 30.0
+
+
+def test_a_request_that_waited_long_for_its_turn_is_made_ready_again_and_sent_once() -> None:
+    provider = Provider(well)
+    run(ask_all(calls_of(provider, Pace(Window(4), MinuteLimit(1))), 4))
+    assert [provider.made[request(each).key] for each in range(4)] == [1, 1, 2, 2]
+    assert set(provider.calls.values()) == {1}
+    assert provider.times == [pytest.approx(60.0 * each) for each in range(4)]
 
 
 def test_calls_begin_in_the_order_in_which_they_came() -> None:

@@ -141,3 +141,9 @@ def test_a_prompt_may_leave_out_what_is_offered_and_may_not_ask_for_more(tmp_pat
     own.write_text(text.replace("query", "document"))
     with pytest.raises(PromptError, match=r"declares the input .document..*instruction, query"):
         prompting.load(str(own), RaterAnswer, RATER_INPUTS)
+
+
+def test_a_section_without_corpus_text_is_filled_in_anew_for_other_values_and_types(tmp_path: Path) -> None:
+    prompt = load(tmp_path, GOOD.replace("You reply.", "You reply {{ count }}."))
+    for value in (1, True, 1.0, 2, 1):
+        assert prompt.render({"document": "A text.", "count": value}).system == f"You reply {value}."

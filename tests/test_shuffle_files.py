@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oreline.errors import BrokenTable
 from oreline.job import Job
 from oreline.shuffle import Reference, Scatter, gather
+from oreline.tables.schema import dictionary
 
 from house import recipe_for
 
@@ -35,6 +37,33 @@ def test_every_row_comes_back_under_its_key(rows: list[tuple[int, str]]) -> None
             ].to_pylist()
         ]
     assert sorted(found) == sorted(rows)
+
+
+def test_a_column_of_repeated_texts_comes_back_as_it_was_from_however_many_writes(tmp_path: Path) -> None:
+    texts = ["river", None, "mill", "river", "corn", None, "mill"]
+    scatter = Scatter(Job(str(tmp_path), "dedup", recipe_for(tmp_path), {}), "texts")
+    references: list[Reference] = []
+    for start in range(0, len(texts), 3):
+        block = texts[start : start + 3]
+        rows = pa.table({"text": dictionary(block), "place": [*range(start, start + len(block))]})
+        references.extend(scatter.write([place % 2 for place in range(start, start + len(block))], rows))
+    references.extend(scatter.close())
+    found = gather(reference for _, reference in references)["texts"]
+    assert {row["place"]: row["text"] for row in found.to_pylist()} == dict(enumerate(texts))
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_file_that_is_gone_or_cut_short_is_named(tmp_path: Path, damage: str) -> None:
+    scatter = Scatter(Job(str(tmp_path), "dedup", recipe_for(tmp_path), {}), "texts")
+    list(scatter.write([1, 2], pa.table({"text": ["a", "b"]})))
+    references = [reference for _, reference in scatter.close()]
+    (path,) = (tmp_path / "dedup" / "_scratch").iterdir()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(BrokenTable, match=rf"{path.name}: rows on their way cannot be read .*run the recipe again"):
+        gather(references)
 
 
 def test_rows_and_keys_of_different_length_are_refused(tmp_path: Path) -> None:

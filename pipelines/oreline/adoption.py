@@ -9,7 +9,7 @@ from oreline.commit import Pending
 from oreline.errors import CallError, RecipeError
 from oreline.exporters.layout import TRAIN
 from oreline.reasons import UNANSWERED
-from oreline.recipe.loading import LoadedRecipe, load_recipe
+from oreline.recipe.loading import LoadedRecipe, stored_recipe
 from oreline.stages.catalog import Stage
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest, whole_manifest, write_manifest
 from oreline.tables.parts import Part
@@ -61,7 +61,7 @@ def with_old_cache(loaded: LoadedRecipe, adopt_from: str | None) -> LoadedRecipe
         raise CallError(f"--from {adopt_from}: there is no recipe.yaml in it; name the output folder of an earlier run")
     if loaded.recipe.cache is not None:
         return loaded
-    old = load_recipe(stored).recipe
+    old = stored_recipe(stored)
     cache = files.join(adopt_from, "_cache") if old.cache is None else old.cache
     return loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))
 
@@ -71,7 +71,7 @@ def _with_own_cache(loaded: LoadedRecipe) -> LoadedRecipe:
     if loaded.recipe.cache is not None or not files.exists(stored):
         return loaded
     try:
-        cache = load_recipe(stored).recipe.cache
+        cache = stored_recipe(stored).cache
     except RecipeError:
         return loaded  # the preflight names what is wrong with it
     return loaded if cache is None else loaded.replaced(loaded.recipe.model_copy(update={"cache": cache}))

@@ -25,7 +25,7 @@ _SIGNS = _Signs()
 
 def normalise_query(text: str) -> str:
     """Returns NFKC, case-folded text with single spaces: two queries with one normal form are one query."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def normalise_text(text: str, content: Content) -> str:

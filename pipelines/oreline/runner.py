@@ -14,6 +14,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, PipelineState
+from apache_beam.runners.worker.statesampler import DEFAULT_SAMPLING_PERIOD_MS, StateSampler
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from oreline.commit import Pending, outcome_path
@@ -21,13 +22,14 @@ from oreline.errors import StageFailed
 from oreline.files import delete, is_local, join
 from oreline.job import Job
 from oreline.recipe.settings import Recipe
-from oreline.stages.catalog import BY_NAME, Stage, stage_workers
+from oreline.stages.catalog import BY_NAME, Stage, model_of, stage_workers
 from oreline.stages.transforms import transform
 from oreline.stages.wiring import Commit
 from oreline.workers import Workers, watched
 
 _LOOK_SECONDS = 0.5
 _TURN_SECONDS = 0.0005
+_SAMPLE_MILLISECONDS = 5
 
 View = TypeVar("View", bound=PipelineOptions)
 
@@ -79,7 +81,9 @@ def run_pipeline(job: Job, stage: Stage, pending: Pending, extra: Sequence[str] 
         shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
         reports = pipeline | stage.name.capitalize() >> transform(stage.name, job)
         _ = reports | "Commit" >> Commit(job, stage, pending)
-        with old_objects_left_alone(), quick_turns(on=stage.threads):
+        # A loop that sends calls waits for the interpreter as well, and the provider for its next call with it.
+        hurried = stage.threads or model_of(job.recipe, stage.name) is not None
+        with old_objects_left_alone(), quick_turns(on=hurried), frequent_samples():
             result = pipeline.run()
             return str(result.wait_until_finish() or PipelineState.DONE)
 
@@ -128,6 +132,21 @@ def quick_turns(*, on: bool) -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@contextmanager
+def frequent_samples() -> Iterator[None]:
+    """Lets Beam look every few milliseconds which step a bundle is in, instead of every 200.
+
+    At the end of each bundle it waits for the thread that looks, a tenth of a second on average, and a stage has many.
+    """
+    before = StateSampler.__init__.__defaults__
+    if before == (DEFAULT_SAMPLING_PERIOD_MS,):
+        StateSampler.__init__.__defaults__ = (_SAMPLE_MILLISECONDS,)
+    try:
+        yield
+    finally:
+        StateSampler.__init__.__defaults__ = before
 
 
 @dataclass

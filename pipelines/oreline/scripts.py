@@ -18,7 +18,6 @@ UNSPACED = (
 _SIGN = re.compile(f"[{UNSPACED}]")
 _RUN = re.compile(f"[^\\W{UNSPACED}]+(?:['’.\\-_][^\\W{UNSPACED}]+)*")
 _SIGNS_PER_WORD = 2
-_SPACE = re.compile(r"\s+")
 
 
 def word_count(text: str) -> int:
@@ -29,7 +28,7 @@ def word_count(text: str) -> int:
 
 def one_line(text: str) -> str:
     """Returns the text with every run of white space as one space, none at its ends."""
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def shortened(text: str, tokens: int) -> str:

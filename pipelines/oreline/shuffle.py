@@ -1,22 +1,22 @@
 """A shuffle by files: rows go to disk grouped by key, and only references to them pass through Beam.
 
-A `Scatter` takes Arrow tables with a key per row, and writes files with one row group per key. Its references are
+A `Scatter` takes Arrow tables with a key per row, and writes Arrow files with one record batch per key: there may be
+hundreds of keys with a few rows each, which Parquet would describe at more length than they have. Its references are
 grouped by key with a GroupByKey; `gather` then reads the rows of one key, from however many files.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from oreline import files
+from oreline.errors import BrokenTable
 from oreline.job import Job
-from oreline.tables.reading import open_parquet
 
 FLUSH_BYTES = 64 * 2**20
 
@@ -24,7 +24,7 @@ FLUSH_BYTES = 64 * 2**20
 _WRITE_BYTES = 4 * 2**20
 
 Reference = tuple[int, bytes]
-"""A key, and where some of its rows are: JSON [tag, path, row group]."""
+"""A key, and where some of its rows are: JSON [tag, path, record batch]."""
 
 
 class Scatter:
@@ -56,7 +56,8 @@ class Scatter:
         """Writes what is waiting and yields its references."""
         if not self._tables:
             return
-        rows = pa.concat_tables(self._tables)
+        # One chunk, of which a slice is one batch, and one dictionary per column, which is all that a file can hold.
+        rows = pa.concat_tables(self._tables).unify_dictionaries().combine_chunks()
         keys = np.concatenate(self._keys)
         self._tables, self._keys, self._bytes = [], [], 0
         if np.any(keys[1:] < keys[:-1]):
@@ -64,22 +65,19 @@ class Scatter:
             keys, rows = keys[order], rows.take(pa.array(order))
         starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
         ends = np.append(starts[1:], len(keys))
-        path = self._job.scratch(self._tag) + ".parquet"
-        # What is shuffled are hashes, numbers and texts: a dictionary of them would be given up half-way.
-        # Hashes in bytes cannot be compressed at all.
-        hashes = {field.name for field in rows.schema if field.type == pa.large_binary()}
-        compression = {name: "none" if name in hashes else "lz4" for name in rows.schema.names} if hashes else "lz4"
+        path = self._job.scratch(self._tag) + ".arrow"
+        # Hashes in bytes cannot be compressed, and where there are some they are most of a row.
+        hashes = any(field.type == pa.large_binary() for field in rows.schema)
+        options = pa.ipc.IpcWriteOptions(compression=None if hashes else "lz4", use_threads=False)
         with (
             files.open_write(path) as file,
             pa.BufferedOutputStream(pa.PythonFile(file, mode="w"), _WRITE_BYTES) as sink,
-            pq.ParquetWriter(
-                sink, rows.schema, compression=compression, use_dictionary=False, write_statistics=False
-            ) as writer,
+            pa.ipc.new_file(sink, rows.schema, options=options) as writer,
         ):
             for start, end in zip(starts, ends, strict=True):
-                writer.write_table(rows.slice(start, end - start), row_group_size=int(end - start))
-        for group, start in enumerate(starts):
-            yield int(keys[start]), json.dumps([self._tag, path, group]).encode()
+                writer.write_table(rows.slice(start, end - start))
+        for place, start in enumerate(starts):
+            yield int(keys[start]), json.dumps([self._tag, path, place]).encode()
 
 
 def tag_of(reference: bytes) -> str:
@@ -91,17 +89,24 @@ def gather(references: Iterable[bytes]) -> dict[str, pa.Table]:
     """Returns the rows behind references, by tag; a tag without rows is missing. Their order is not defined."""
     by_file: dict[tuple[str, str], list[int]] = {}
     for reference in references:
-        tag, path, group = cast("tuple[str, str, int]", tuple(json.loads(reference)))
-        by_file.setdefault((tag, path), []).append(group)
-    found: dict[str, list[pa.Table]] = {}
-    for (tag, path), groups in sorted(by_file.items()):
-        with open_parquet(path, _footer(path)) as parquet:
-            found.setdefault(tag, []).append(parquet.read_row_groups(sorted(groups)))
-    return {tag: pa.concat_tables(tables) for tag, tables in found.items()}
+        tag, path, place = cast("tuple[str, str, int]", tuple(json.loads(reference)))
+        by_file.setdefault((tag, path), []).append(place)
+    found: dict[str, list[pa.RecordBatch]] = {}
+    for (tag, path), places in sorted(by_file.items()):
+        with _opened(path) as file:
+            found.setdefault(tag, []).extend(file.get_batch(place) for place in sorted(places))
+    return {tag: pa.Table.from_batches(batches) for tag, batches in found.items()}
 
 
-@lru_cache(maxsize=32)
-def _footer(path: str) -> pq.FileMetaData:
-    """Returns a file's footer, kept for the next key: with a row group per key it is long, and never changes."""
-    with open_parquet(path) as parquet:
-        return parquet.metadata
+@contextmanager
+def _opened(path: str) -> Iterator[pa.RecordBatchFileReader]:
+    """Opens a file of a scatter; raises BrokenTable if it is missing or damaged."""
+    try:
+        # Arrow's own file reads without the interpreter's lock.
+        with (
+            pa.OSFile(path) if files.is_local(path) else files.open_read(path) as file,
+            pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader,
+        ):
+            yield reader
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise BrokenTable(f"{path}: rows on their way cannot be read ({error}); run the recipe again") from error

@@ -10,6 +10,7 @@ from oreline.llm.pacing import Pace
 from oreline.llm.providers import CallFailed, FailureKind, Provider, Reply
 from oreline.llm.requests import Answer, Request
 from oreline.llm.retrying import Retry, may_pass, retrying
+from oreline.llm.turns import CallTurn
 from oreline.llm.window import Ending
 
 _ENDINGS: dict[FailureKind, Ending] = {"rate": "refused", "transient": "faulty"}
@@ -60,7 +61,7 @@ class Calls:
     """The calls of one process to one model. For one event loop.
 
     `sleep` waits between two tries, and returns early when the engine stops. `answered` counts all replies, `failures`
-    the requests in a row that got none; the engine keeps the latter.
+    the requests in a row that got none, `begun` those on their way; the engine keeps the latter two.
     """
 
     model: str
@@ -71,6 +72,16 @@ class Calls:
     sleep: Callable[[float], Awaitable[None]]
     answered: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
+    begun: int = field(default=0, init=False)
+
+    @property
+    def takes_more(self) -> bool:
+        """Says whether a further request may be begun.
+
+        While requests get no answer, it waits for those that have been begun, also where they wait for their next try:
+        a provider that is out of reach is not to be asked for everything before that is told.
+        """
+        return self.failures == 0 or self.begun < self.pace.window.most
 
     async def make(self, request: Request, wanted: Callable[[], bool] = _always) -> Timed | None:
         """Returns the reply to a request; None if the pace was closed first, or it is not `wanted` any more.
@@ -103,27 +114,32 @@ class Calls:
         return None
 
     async def _once(self, request: Request, watch: "_Watch", wanted: Callable[[], bool]) -> Timed | None:
-        expected = 0 if self.pace.tokens is None else self.estimate.of(request)
-        waiting = watch.now()
-        permit = await self.pace.enter(expected, wanted)
-        if permit is None:
-            return None
-        watch.held += watch.now() - waiting
+        turn = CallTurn(self.pace, 0 if self.pace.tokens is None else self.estimate.of(request), wanted)
         ending: Ending = "unrelated"
         tokens: int | None = None
-        begun = watch.now()
         try:
-            reply = await self.provider.generate(request)
+            reply = await self._generated(request, turn)
             ending, tokens = "answered", self.estimate.learn(request, reply)
         except CallFailed as failure:
+            if turn.refused:
+                return None
             ending, tokens = _ENDINGS.get(failure.kind, "unrelated"), 0 if failure.kind == "rate" else None
             self._heed(failure)
             raise
         finally:
-            self.pace.leave(permit, ending, tokens)
+            watch.held += turn.held
+            turn.leave(ending, tokens)
         self.answered += 1
         self.failures = 0
-        return Timed(reply, watch.now() - begun)
+        return Timed(reply, turn.seconds)
+
+    async def _generated(self, request: Request, turn: CallTurn) -> Reply:
+        try:
+            return await self.provider.generate(request, turn)
+        except CallFailed:
+            if not turn.stale:
+                raise
+        return await self.provider.generate(request, turn)
 
     def _heed(self, failure: CallFailed) -> None:
         """Pauses all calls as long as the provider asks; raises CallFailed if that is longer than anyone would wait."""

@@ -217,14 +217,16 @@ class Engine:
         # A model may think for more tokens than it answers in; how many is known once it has.
         most_output = max(self._members[request.member].max_output_tokens, calls.estimate.largest_output)
         reservation = self._meter.reservation(request, most_output)
-        if not await self._reserve(reservation, course.asker):
+        if not await self._reserve(reservation, course.asker, calls):
             return None
+        calls.begun += 1
         try:
             timed = await calls.make(request, lambda: course.asker.wants)
             return None if timed is None else self._answered(course, ask, timed)
         except CallFailed as failure:
             return self._failed(failure, calls)
         finally:
+            calls.begun -= 1
             self._meter.release(reservation)
             self._make_room()
 
@@ -239,13 +241,13 @@ class Engine:
         self._journaling.keep(answer)
         return answer
 
-    async def _reserve(self, reservation: tuple[int, float], asker: Asker) -> bool:
-        """Waits for room in the budget; returns False if a stop comes first, or there will be none."""
+    async def _reserve(self, reservation: tuple[int, float], asker: Asker, calls: Calls) -> bool:
+        """Waits for room in the budget and at the model; returns False if a stop comes first, or there will be none."""
         while self._stop is None and asker.wants:
-            if self._meter.fits(reservation):
+            if calls.takes_more and self._meter.fits(reservation):
                 self._meter.reserve(reservation)
                 return True
-            if self._meter.idle:
+            if calls.takes_more and self._meter.idle:
                 self._halt(budget_used(self.account, self._stage))
                 break
             room: asyncio.Future[None] = self._loop.create_future()

@@ -1,6 +1,7 @@
 """From a recipe's model to its provider: which one it is, whose key it takes, and what stands in its way."""
 
 import importlib.util
+from typing import TYPE_CHECKING
 
 from google.auth.credentials import Credentials
 
@@ -8,17 +9,30 @@ from oreline.errors import CallError
 from oreline.llm.budget import effective_budget
 from oreline.llm.identity import provider_identity
 from oreline.llm.keys import GEMINI_VARIABLES, OPENAI_VARIABLES, SecretKey, find_key
-from oreline.llm.providers import Provider
+from oreline.llm.providers import Embedder, Provider
 from oreline.llm.providers.capabilities import capabilities, unmet
 from oreline.recipe.settings import Llm, ModelSettings
 
-__all__ = ["access_told", "capabilities", "open_provider", "problems"]
+if TYPE_CHECKING:
+    from oreline.llm.providers.gemini import Gemini
+    from oreline.llm.providers.openai import OpenAi
+
+__all__ = ["access_told", "capabilities", "open_embedder", "open_provider", "problems"]
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def open_provider(model: ModelSettings) -> Provider:
     """Returns the provider of a recipe's model; raises CallError if its key, credentials or package is not there."""
+    return _open(model)
+
+
+def open_embedder(model: ModelSettings) -> Embedder:
+    """Returns the same for a model that makes vectors."""
+    return _open(model)
+
+
+def _open(model: ModelSettings) -> "Gemini | OpenAi":
     if model.provider == "openai":
         _require_openai()
         from oreline.llm.providers.openai import OpenAi

@@ -12,11 +12,12 @@ from oreline.llm.window import Ending, Window
 from oreline.recipe.settings import Llm
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Permit:
     """Leave for one call, to be given back when it has ended; `tokens` is what it reserved."""
 
     tokens: Taken | None
+    in_flight: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,16 @@ class Pace:
         self._serve()
         return await future
 
+    def free(self, permit: Permit) -> None:
+        """Gives a call's place in the window to another: its answer is there, what it says is not known yet."""
+        permit.in_flight = False
+        self.window.free()
+        self._serve()
+
     def leave(self, permit: Permit, ending: Ending, tokens: int | None = None) -> None:
         """Takes a permit back, with the tokens that the call took, None if that is not known."""
-        self.window.end(ending)
+        self.window.end(ending, in_flight=permit.in_flight)
+        permit.in_flight = False
         if self.tokens is not None and permit.tokens is not None and tokens is not None:
             self.tokens.correct(permit.tokens, tokens)
         self._serve()

@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from oreline.ids import Json, canonical_json
 from oreline.llm.identity import provider_identity
+from oreline.llm.same import Same
 from oreline.llm.sharing import assigned
 from oreline.prompting.prompt import Rendered
 from oreline.recipe.settings import Llm
@@ -136,11 +137,11 @@ def request_key(
     encoded = {
         "answer_schema": answer_schema,
         "draw": str(draw),
-        "model": _encoded(llm.model),
+        "model": _repeated(llm.model),
         "prompt": _encoded(prompt),
-        "provider": _encoded(provider_identity(llm)),
+        "provider": _repeated(provider_identity(llm)),
         "settings": settings,
-        "system": _encoded(system),
+        "system": _repeated(system),
         **({} if scored is None else {"scored": _encoded(scored)}),
     }
     joined = ",".join(f'"{name}":{encoded[name]}' for name in sorted(encoded))
@@ -164,15 +165,13 @@ def request_for(
     log-probabilities as an answer are wanted instead of an answer.
     """
     member, model = assigned(llm, assigned_by)
-    settings = {**rendered.settings, **_settings(model)}
-    settings.setdefault("max_output_tokens", model.max_output_tokens)
-    (canonical, sent), stated = _schema(_Same(rendered.answer_schema)), _encoded(cast("Json", settings))
+    frame = _frame(Same(model), Same(rendered.answer_schema), Same(rendered.settings))
     key = request_key(
         model,
         system=rendered.system,
         prompt=rendered.user,
-        answer_schema=canonical,
-        settings=stated,
+        answer_schema=frame.canonical_schema,
+        settings=frame.settings,
         draw=draw,
         scored=scored,
     )
@@ -183,8 +182,8 @@ def request_for(
         model=model.model,
         system=rendered.system,
         prompt=rendered.user,
-        answer_schema=sent,
-        settings=stated,
+        answer_schema=frame.schema,
+        settings=frame.settings,
         draw=draw,
         unit_ids=unit_ids,
         context=_encoded(context),
@@ -194,28 +193,30 @@ def request_for(
     )
 
 
-class _Same:
-    """A value that equals itself alone, whatever it holds; nobody may change it."""
+@dataclass(frozen=True)
+class _Frame:
+    """What all requests of a prompt file to a model have in common, as JSON.
 
-    __slots__ = ("value",)
+    `schema` is what is sent: it keeps the order of the fields, in which a model writes them, a reason before its grade.
+    """
 
-    def __init__(self, value: Json) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
+    canonical_schema: str
+    schema: str
+    settings: str
 
 
 @lru_cache(maxsize=64)
-def _schema(schema: _Same) -> tuple[str, str]:
-    """Returns a schema's canonical JSON and the one that is sent, made once per prompt file.
+def _frame(model: Same[Llm], schema: Same[Json], settings: Same[dict[str, Json]]) -> _Frame:
+    stated = {**settings.value, **_settings(model.value)}
+    stated.setdefault("max_output_tokens", model.value.max_output_tokens)
+    sent = json.dumps(schema.value, ensure_ascii=False, separators=(",", ":"))
+    return _Frame(_encoded(schema.value), sent, _encoded(cast("Json", stated)))
 
-    What is sent keeps the order of the fields, in which a model writes them: a reason comes before its grade.
-    """
-    return _encoded(schema.value), json.dumps(schema.value, ensure_ascii=False, separators=(",", ":"))
+
+@lru_cache(maxsize=256)
+def _repeated(text: str | None) -> str:
+    """Returns a text of many requests as JSON, such as a system instruction."""
+    return _encoded(text)
 
 
 def _encoded(value: Json) -> str:

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 from oreline.ids import seeded_fraction
 from oreline.llm.identity import provider_identity
+from oreline.llm.same import Same
 from oreline.recipe.settings import Llm
 
 _SEED = 0
@@ -17,12 +19,17 @@ def assigned(llm: Llm, unit_id: str) -> tuple[int, Llm]:
     The choice is by sha256 of unit and model alone (weighted rendezvous hashing, Schindelhauer and Schomaker 2005): a
     model that is added takes its part from the others and moves nothing else, so that the journal goes on serving.
     """
-    members = llm.members()
+    members = _members(Same(llm))
     if len(members) == 1:
         return 0, members[0]
     weights = [_weight(member, unit_id) for member in members]
     place = max(range(len(members)), key=weights.__getitem__)
     return place, members[place]
+
+
+@lru_cache(maxsize=64)
+def _members(llm: Same[Llm]) -> tuple[Llm, ...]:
+    return llm.value.members()
 
 
 def _weight(member: Llm, unit_id: str) -> float:

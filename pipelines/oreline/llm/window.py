@@ -46,9 +46,14 @@ class Window:
         """Counts a call that begins."""
         self.in_flight += 1
 
-    def end(self, ending: Ending) -> None:
-        """Counts a call that ended."""
+    def free(self) -> None:
+        """Frees the place of a call, of which it is not known yet how it ended."""
         self.in_flight -= 1
+
+    def end(self, ending: Ending, *, in_flight: bool = True) -> None:
+        """Counts a call that ended, `in_flight` until now unless its place was free before (see `free`)."""
+        if in_flight:
+            self.free()
         if ending == "answered":
             self._limit = min(float(self.most), self._limit + 1.0 / self._limit)
             self._credit = min(_MOST_CREDIT, self._credit + TOLERATED)

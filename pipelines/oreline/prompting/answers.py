@@ -39,7 +39,7 @@ def parse(model_type: type[Model], text: str) -> Model | Unusable:
         return Unusable("unparsable", "the answer is empty")
     try:
         answer = model_type.model_validate_json(body, strict=True)
-        json.loads(body, object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
+        _PLAIN_JSON.decode(body)
     except ValidationError as error:
         return Unusable("unparsable", f"the answer is not a {model_type.__name__}: {_problems(error)}")
     except _NotPlainJson as error:
@@ -83,6 +83,9 @@ def _no_number(constant: str) -> NoReturn:
 
 def _finite(digits: str) -> float:
     return float(digits) if math.isfinite(float(digits)) else _no_number(digits[:40])
+
+
+_PLAIN_JSON = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
 
 
 def answer_schema(model_type: type[BaseModel]) -> Json:

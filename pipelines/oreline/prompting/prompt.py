@@ -22,9 +22,9 @@ The system section may be left out.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeAlias, cast
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, meta
@@ -39,6 +39,8 @@ from oreline.prompting.front_matter import InputKind, PromptError, PromptFile, S
 from oreline.prompting.placing import misplaced, tags_of
 
 Input: TypeAlias = str | int | float | bool | Sequence[str] | None
+
+_HASHABLE = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,11 @@ class Prompt:
                 )
 
     def _fill(self, text: str, line: int, values: Mapping[str, object]) -> str:
+        own = [(name, value) for name, value in values.items() if name in _used(text)]
+        repeats = all(self.inputs[name] == "value" and isinstance(value, _HASHABLE) for name, value in own)
         try:
+            if repeats:
+                return _filled(text, tuple((name, type(value), value) for name, value in own))
             return _template(text).render(values)
         except UndefinedError as error:
             raise PromptError(f"{self.source}:{line}: {error.message}; declare it under `inputs`") from error
@@ -222,3 +228,15 @@ def _environment() -> ImmutableSandboxedEnvironment:
 @cache
 def _template(text: str) -> Template:
     return _environment().from_string(text)
+
+
+@cache
+def _used(text: str) -> frozenset[str]:
+    """Returns the names of the inputs that a template uses."""
+    return frozenset(meta.find_undeclared_variables(_environment().parse(text)))
+
+
+@lru_cache(maxsize=64)
+def _filled(text: str, values: tuple[tuple[str, type, Hashable], ...]) -> str:
+    """Returns a template with values filled in, most often a system instruction: the same for all requests."""
+    return _template(text).render({name: value for name, _, value in values})

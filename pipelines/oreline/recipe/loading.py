@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -45,6 +46,16 @@ def load_recipe(path: str, overrides: Sequence[str] = ()) -> LoadedRecipe:
     per problem.
     """
     return _finish(parse_document(_read(path), _shown(path)), overrides)
+
+
+def stored_recipe(path: str) -> Recipe:
+    """Returns the recipe in a file that a run wrote; reading it again costs nothing. Raises RecipeError as above."""
+    return _stored(_read(path), _shown(path))
+
+
+@lru_cache(maxsize=4)
+def _stored(text: str, shown: str) -> Recipe:
+    return _finish(parse_document(text, shown), ()).recipe
 
 
 def recipe_from(mapping: Mapping[str, object], overrides: Sequence[str] = ()) -> LoadedRecipe:

@@ -48,27 +48,35 @@ def _row_pieces(batch: pa.RecordBatch) -> list[pa.Array]:
     What has one width in all rows stands in one matrix until something of varying length comes: so most of a row's
     columns, and all that is null, are one piece.
     """
-    rows = batch.num_rows
     pieces: list[pa.Array] = []
     fixed: list[_Matrix] = []
     for place in range(batch.num_columns):
-        column = batch.column(place)
-        if pa.types.is_nested(column.type):
-            encode = _column_slices(column)
-            contents = pa.array([encode(row, row + 1) for row in range(rows)], pa.large_binary())
-        else:
-            fixed.append(_valid(column)[:, None])
-            if column.type not in _STRINGS:
-                fixed.append(_fixed(column).view(np.uint8).reshape(rows, -1))
-                continue
-            contents = column.cast(pa.large_binary()).fill_null(b"")
-            lengths = np.asarray(pc.binary_length(contents).to_numpy(zero_copy_only=False), dtype="<i8")
-            fixed.append(lengths.view(np.uint8).reshape(rows, 8))
-            if not lengths.any():
-                continue
-        pieces += [*_joined(fixed), contents]
-        fixed = []
+        fixed = _add_column(batch.column(place), pieces, fixed)
     return [*pieces, *_joined(fixed)]
+
+
+def _add_column(column: pa.Array, pieces: list[pa.Array], fixed: list[_Matrix]) -> list[_Matrix]:
+    """Adds a column to the pieces; takes and returns the matrices that nothing of varying length has followed yet."""
+    rows = len(column)
+    if pa.types.is_struct(column.type):
+        fixed = [*fixed, _valid(column)[:, None]]
+        for child in column.flatten():
+            fixed = _add_column(child, pieces, fixed)
+        return fixed
+    if pa.types.is_nested(column.type):
+        encode = _column_slices(column)
+        contents = pa.array([encode(row, row + 1) for row in range(rows)], pa.large_binary())
+    else:
+        fixed = [*fixed, _valid(column)[:, None]]
+        if column.type not in _STRINGS:
+            return [*fixed, _fixed(column).view(np.uint8).reshape(rows, -1)]
+        contents = column.cast(pa.large_binary()).fill_null(b"")
+        lengths = np.asarray(pc.binary_length(contents).to_numpy(zero_copy_only=False), dtype="<i8")
+        fixed.append(lengths.view(np.uint8).reshape(rows, 8))
+        if not lengths.any():
+            return fixed
+    pieces += [*_joined(fixed), contents]
+    return []
 
 
 def _joined(matrices: list[_Matrix]) -> list[pa.Array]:

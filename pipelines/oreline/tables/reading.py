@@ -111,16 +111,13 @@ def _locate(path: str) -> tuple[str, str, str]:
 
 
 @contextmanager
-def open_parquet(path: str, footer: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
-    """Opens a Parquet file and closes it again; raises BrokenTable if it is missing or damaged.
-
-    With its `footer`, read before, it is not read again.
-    """
+def open_parquet(path: str) -> Iterator[pq.ParquetFile]:
+    """Opens a Parquet file and closes it again; raises BrokenTable if it is missing or damaged."""
     try:
         # Arrow's own file reads without the interpreter's lock.
         with (
             pa.OSFile(path) if files.is_local(path) else files.open_read(path) as file,
-            pq.ParquetFile(file, metadata=footer) as parquet,
+            pq.ParquetFile(file) as parquet,
         ):
             yield parquet
     except (FileNotFoundError, pa.ArrowInvalid) as error:

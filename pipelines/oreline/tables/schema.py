@@ -40,6 +40,13 @@ def to_arrow(row_type: type[Row], rows: Sequence[Row]) -> pa.Table:
     return pa.table(_columns(row_type, rows, schema), schema=schema)
 
 
+def dictionary(values: Sequence[str | None]) -> pa.DictionaryArray:
+    """Returns strings of which many are equal as a column in which each stands once."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(value for value in values if value is not None))}
+    indices = pa.array([None if value is None else places[value] for value in values], pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(places), pa.string()))
+
+
 def _columns(row_type: type, rows: Sequence[object], schema: Iterable[pa.Field]) -> list[pa.Array]:
     nested = _nested_columns(row_type)
     return [_column([*map(attrgetter(field.name), rows)], field.type, nested.get(field.name)) for field in schema]
@@ -154,10 +161,18 @@ def _rows(row_type: type[Row], columns: Mapping[str, pa.Array]) -> list[Row]:
     """Builds rows column by column: a dictionary per nested row, as `to_pylist` makes it, would take twice as long."""
     nested = _nested_columns(cast("Hashable", row_type))
     values = [
-        _nested_values(nested[name], column) if name in nested else column.to_pylist()
+        _nested_values(nested[name], column) if name in nested else _plain_values(column)
         for name, column in columns.items()
     ]
     return [row_type(*row) for row in zip(*values, strict=True)]
+
+
+def _plain_values(column: pa.Array) -> list[object]:
+    """Returns a column's values; one of a dictionary is one object wherever it stands."""
+    if not pa.types.is_dictionary(column.type):
+        return cast("list[object]", column.to_pylist())
+    known = column.dictionary.to_pylist()
+    return [None if place is None else known[place] for place in column.indices.to_pylist()]
 
 
 def _nested_values(row_type: type, column: pa.Array) -> list[object]:

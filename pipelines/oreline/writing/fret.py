@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import get_args
 
 from oreline import ids, prompting
@@ -22,7 +23,8 @@ SHOWN_TOKENS = 6_000
 _KINDS: tuple[str, ...] = get_args(WrittenTask)
 
 
-def suggested_kinds(doc_id: str, content: Content, count: int) -> list[str]:
+@lru_cache(maxsize=32_768)
+def suggested_kinds(doc_id: str, content: Content, count: int) -> tuple[str, ...]:
     """Returns the kinds of tasks that are suggested for a document, drawn by sha256 of its id.
 
     Without a suggestion models write questions and little else, while a uniform mix of kinds trains best (Gecko,
@@ -30,7 +32,7 @@ def suggested_kinds(doc_id: str, content: Content, count: int) -> list[str]:
     """
     kinds = [kind for kind in _KINDS if content == "code" or kind != "code_retrieval"]
     drawn = sorted(kinds, key=lambda kind: ids.seeded_fraction(0, "kind", doc_id, kind))
-    return [drawn[place % len(drawn)] for place in range(count)]
+    return tuple(drawn[place % len(drawn)] for place in range(count))
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def fret(name: str, source: str, recipe: Recipe) -> FretChain:
     return FretChain(name, prompt, recipe.synthesize.per_document)
 
 
-def _query(work: Work, answered: Answered, place: int, written: FretQuery, suggested: list[str]) -> Query:
+def _query(work: Work, answered: Answered, place: int, written: FretQuery, suggested: tuple[str, ...]) -> Query:
     document = work.documents[0]
     drawn: dict[str, Json] = {"suggested": [*suggested], KIND: written.task_type}
     return query_of(

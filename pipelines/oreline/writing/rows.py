@@ -1,6 +1,7 @@
 """Rows of written queries: their ids and where they came from."""
 
 import json
+from functools import lru_cache
 
 from oreline import ids
 from oreline.ids import Json, canonical_json
@@ -18,8 +19,14 @@ def kind_of(query: Query) -> str:
     """Returns the kind of a query's task: what its writer calls it, else its task type."""
     if query.lineage is None or query.lineage.drawn is None:
         return query.task_type
-    kind = json.loads(query.lineage.drawn).get(KIND)
-    return kind if isinstance(kind, str) else query.task_type
+    kind = _drawn_kind(query.lineage.drawn)
+    return query.task_type if kind is None else kind
+
+
+@lru_cache(maxsize=1_024)
+def _drawn_kind(drawn: str) -> str | None:
+    kind = json.loads(drawn).get(KIND)
+    return kind if isinstance(kind, str) else None
 
 
 def lineage_of(work: Work, answered: Answered, place: int, drawn: dict[str, Json] | None = None) -> Lineage:

@@ -1,15 +1,21 @@
 """HTTP as all providers need it: a session that opens as many connections as calls, and what a server asks to wait."""
 
 import importlib
+import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies
 
 import aiohttp
+import certifi
+
+from oreline.llm.providers import exchanges
 
 MOST_BYTES = 16 * 2**20
 """Of an answer's body, at most: several times the longest that a model writes, log-probabilities included."""
@@ -36,6 +42,8 @@ class Bounded(aiohttp.ClientResponse):
             except BaseException:
                 self.close()
                 raise
+            if self.status == HTTPStatus.OK:  # else what the error means is found out before another call is sent
+                await exchanges.end()
         return await super().read()
 
 
@@ -55,6 +63,7 @@ class Response(Protocol):
     """A response of httpx or httpx2, whichever the openai package uses, before its body is read."""
 
     stream: Stream
+    status_code: int
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -77,6 +86,17 @@ async def read_bounded(response: Response) -> None:
         await stream.aclose()
     library = importlib.import_module(type(response).__module__.partition(".")[0])
     response.stream = library.ByteStream(body)
+    if response.status_code == HTTPStatus.OK:
+        await exchanges.end()
+
+
+async def _await_turn(request: object) -> None:
+    del request
+    await exchanges.begin()
+
+
+HOOKS: Mapping[str, list[Callable[..., Awaitable[None]]]] = {"request": [_await_turn], "response": [read_bounded]}
+"""Event hooks for httpx or httpx2: calls wait for their turn, and bodies are read up to a limit."""
 
 
 async def _joined(blocks: AsyncIterable[bytes]) -> bytes:
@@ -86,6 +106,12 @@ async def _joined(blocks: AsyncIterable[bytes]) -> bytes:
         if len(body) > MOST_BYTES:
             raise aiohttp.ClientPayloadError(f"the answer is longer than {MOST_BYTES:,} bytes")
     return bytes(body)
+
+
+async def _in_turn(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Lets a call wait for its turn when it is ready to be sent."""
+    await exchanges.begin()
+    return await handler(request)
 
 
 async def _unhidden(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -124,9 +150,15 @@ def open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=_NAMES_SECONDS),
         trust_env=bool(getproxies()),
-        middlewares=(_unhidden, _at_home),
+        middlewares=(_in_turn, _unhidden, _at_home),
         response_class=Bounded,
     )
+
+
+def trusting() -> ssl.SSLContext:
+    """Returns settings of TLS that trust whom google-genai trusts: certifi, or what the environment names instead."""
+    authorities = os.environ.get("SSL_CERT_FILE", certifi.where())
+    return ssl.create_default_context(cafile=authorities, capath=os.environ.get("SSL_CERT_DIR"))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import aiohttp
@@ -15,11 +15,13 @@ from google.genai import errors, types
 from pydantic import ValidationError
 
 from oreline.llm.keys import SecretKey, hide
-from oreline.llm.providers.connections import open_session, retry_after
+from oreline.llm.providers.connections import open_session, retry_after, trusting
+from oreline.llm.providers.exchanges import exchange
+from oreline.llm.providers.gemini_embeddings import embedded_of
 from oreline.llm.providers.gemini_messages import config_of, contents_of, reply_of
 from oreline.llm.providers.gemini_response import Response
 from oreline.llm.providers.google_errors import details_of, failure_kind, remedy, retry_delay
-from oreline.llm.providers.protocol import CallFailed, Reply
+from oreline.llm.providers.protocol import AT_ONCE, CallFailed, Embedded, Reply, Turn
 from oreline.llm.requests import Request
 from oreline.recipe.settings import ModelSettings
 
@@ -31,8 +33,9 @@ response schemas, and a variable of the environment would change either."""
 _DEVELOPER_ADDRESS = "https://generativelanguage.googleapis.com/"
 VERTEX_LOCATION = "global"
 
+_DEADLINE = "X-Server-Timeout"
 _SHORTEST_DEADLINE = 10.0
-"""Seconds: google-genai tells the API its timeout, and the API takes no shorter one. Ours ends the call in any case."""
+"""Seconds: the API is told how long an answer is waited for, as google-genai does, and takes no shorter time."""
 
 _BROKEN = (aiohttp.ClientError, OSError, errors.UnknownApiResponseError, ValueError, RuntimeError, ImportError)
 """Connections and bodies that break: one that is no JSON is a ValueError. The last is a variable of the environment
@@ -62,13 +65,13 @@ class Gemini:
         self._client: genai.Client | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    async def generate(self, request: Request) -> Reply:
+    async def generate(self, request: Request, turn: Turn = AT_ONCE) -> Reply:
         """Sends a request once; see `Provider`."""
         if request.scored is not None:
             raise CallFailed("model", "Gemini gives no log-probabilities of a given text; ask a vLLM server for them")
         config = config_of(self._model, request)
         try:
-            async with asyncio.timeout(self._model.timeout):
+            async with exchange(turn, self._model.timeout):
                 response = await self._open().aio.models.generate_content(
                     model=request.model, contents=contents_of(request), config=config
                 )
@@ -89,6 +92,20 @@ class Gemini:
         except (errors.APIError, GoogleAuthError, TimeoutError, *_BROKEN, *_MISSHAPEN) as error:
             raise self._failure(error) from None
         return response.total_tokens
+
+    async def embed(self, texts: Sequence[str], task: str, dimension: int | None) -> Embedded:
+        """Returns the vectors of texts; see `Embedder`."""
+        # A content per text: of plain strings the newer models make one vector for all.
+        contents: list[types.ContentUnion] = [types.Content(parts=[types.Part(text=text)]) for text in texts]
+        config = types.EmbedContentConfig(task_type=task or None, output_dimensionality=dimension)
+        try:
+            async with asyncio.timeout(self._model.timeout):
+                response = await self._open().aio.models.embed_content(
+                    model=self._model.model, contents=contents, config=config
+                )
+            return embedded_of(response)
+        except (errors.APIError, GoogleAuthError, TimeoutError, *_BROKEN, *_MISSHAPEN) as error:
+            raise self._failure(error) from None
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -148,7 +165,10 @@ def developer_api(model: ModelSettings, key: SecretKey) -> Gemini:
     """Returns the Gemini Developer API for a key."""
 
     def open_client(options: types.HttpOptions) -> genai.Client:
-        return genai.Client(vertexai=False, api_key=key.reveal(), http_options=options)
+        # The client would read the certificates for each of four HTTP libraries, in a twentieth of a second each.
+        trusted = {"verify": (context := trusting()), "ssl": context}
+        shared = options.model_copy(update={"client_args": trusted, "async_client_args": trusted})
+        return genai.Client(vertexai=False, api_key=key.reveal(), http_options=shared)
 
     address = model.base_url or _DEVELOPER_ADDRESS
     return Gemini(model, open_client, _options(model, address, _DEVELOPER_VERSION), key.hide)
@@ -176,6 +196,7 @@ def _options(model: ModelSettings, address: str | None, version: str) -> types.H
     return types.HttpOptions(
         base_url=address,
         api_version=version,
-        timeout=math.ceil(max(model.timeout, _SHORTEST_DEADLINE) * 1000),
+        # Its own timeout would count the time for which a call waits for its turn.
+        headers={_DEADLINE: str(math.ceil(max(model.timeout, _SHORTEST_DEADLINE)))},
         retry_options=types.HttpRetryOptions(attempts=1),
     )

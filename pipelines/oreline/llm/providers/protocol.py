@@ -2,8 +2,12 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from oreline.llm.requests import AnswerStatus, Request, TokenLogprob
 from oreline.scripts import one_line
@@ -82,6 +86,34 @@ class CallFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Embedded:
+    """Vectors of texts, in their order, as the service gave them; equally long.
+
+    `tokens` is None where it states none, `cut` how many texts it says it did not read to their end.
+    """
+
+    vectors: list[npt.NDArray[np.float32]]
+    tokens: int | None = None
+    cut: int = 0
+
+
+class Embedder(Protocol):
+    """A model that makes vectors. It is made, used and closed on one event loop."""
+
+    async def embed(self, texts: Sequence[str], task: str, dimension: int | None) -> Embedded:
+        """Sends texts once and returns a vector for each; raises CallFailed if none came.
+
+        `task` is the service's name for what the vectors are for, empty for none; `dimension` how long they should
+        be, None for as long as they come.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        ...
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a model can do, as far as it is known without asking it. A server of one's own is believed to do its best.
 
@@ -95,11 +127,47 @@ class Capabilities:
     batch: bool
 
 
+class Turn(Protocol):
+    """A call's turn at a model: from `begin` to `end` it has a place among the calls in flight."""
+
+    async def begin(self) -> None:
+        """Waits for the turn; the second time it has come. Raises NoTurn if the call is not to be sent as it is."""
+        ...
+
+    def end(self) -> None:
+        """Gives the place to another call: the whole answer is there."""
+        ...
+
+
+class NoTurn(RuntimeError):
+    """Raised within a provider's call that is not to be sent, or is to be made ready again.
+
+    It is no OSError, as a broken connection would be: HTTP clients send a request again after one of those.
+    """
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """The turn of a call that nothing holds back."""
+
+    async def begin(self) -> None:
+        """Returns at once."""
+
+    def end(self) -> None:
+        """Does nothing."""
+
+
+AT_ONCE = AtOnce()
+
+
 class Provider(Protocol):
     """A model's API. It is made, used and closed on one event loop."""
 
-    async def generate(self, request: Request) -> Reply:
-        """Sends a request once and returns the reply; raises CallFailed if none came."""
+    async def generate(self, request: Request, turn: Turn = AT_ONCE) -> Reply:
+        """Sends a request once, in its turn, and returns the reply; raises CallFailed if none came.
+
+        The turn begins when the request is ready to be sent; it may end as soon as a good answer has arrived whole.
+        """
         ...
 
     async def count_tokens(self, request: Request) -> int | None:

@@ -1,0 +1,28 @@
+"""What a run changes in its process: Beam's samples, the interpreter's turns. Afterwards all is as before."""
+
+import sys
+
+from apache_beam.runners.worker.statesampler import DEFAULT_SAMPLING_PERIOD_MS, StateSampler
+from apache_beam.utils.counters import CounterFactory
+
+from oreline.runner import frequent_samples, quick_turns
+
+
+def sampling_period() -> int:
+    """Milliseconds between two looks of a sampler as Beam makes it for a bundle."""
+    return int(StateSampler("a bundle", CounterFactory()).sampling_period_ms)
+
+
+def test_beam_looks_often_during_a_run_and_as_it_used_to_after_it() -> None:
+    with frequent_samples():
+        assert sampling_period() < 20 < DEFAULT_SAMPLING_PERIOD_MS
+    assert sampling_period() == DEFAULT_SAMPLING_PERIOD_MS
+
+
+def test_turns_are_quick_where_they_are_asked_for() -> None:
+    before = sys.getswitchinterval()
+    with quick_turns(on=True):
+        assert sys.getswitchinterval() < before
+    with quick_turns(on=False):
+        assert sys.getswitchinterval() == before
+    assert sys.getswitchinterval() == before
