@@ -13,8 +13,9 @@ import json
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
+from embedding_wire import Embeddings
 from gemini_writer import Schema
 from google_accounts import TokenEndpoint
 from local_server import Call, LocalServer, logprob, pieces, tokens, variants
@@ -32,6 +33,8 @@ _CONFIG_KEYS = frozenset(
 _BODY_KEYS = frozenset({"contents", "systemInstruction", "generationConfig", "safetySettings"})
 _DEVELOPER = re.compile(r"/v1beta/models/([^/:]+):(\w+)")
 _VERTEX = re.compile(r"/v1beta1/projects/([^/]+)/locations/([^/]+)/publishers/google/models/([^/:]+):(\w+)")
+_EMBEDDING = ("embedContent", "batchEmbedContents", "predict")
+_Body = dict[str, Any]
 _RPC = "type.googleapis.com/google.rpc."
 FINISH: dict[str, str] = {
     "safety": "SAFETY",
@@ -82,6 +85,8 @@ class GeminiServer(LocalServer):
     """Models without log-probabilities."""
     counted: int = 0
     """How often tokens were only counted."""
+    embeddings: Embeddings = field(default_factory=Embeddings)
+    """What its embedding models are like, and what they were asked."""
 
     async def answer(self, call: Call) -> bytes:
         """Answers generateContent and countTokens of both APIs, and the token endpoint."""
@@ -93,6 +98,8 @@ class GeminiServer(LocalServer):
         if action == "countTokens":
             self.counted += 1
             return json.dumps({"totalTokens": tokens(_counted_text(call.raw))}).encode()
+        if action in _EMBEDDING:
+            return await self._embed(json.loads(call.raw), model, action)
         body, prompt, system = _checked(call.raw)
         config = cast("Schema", body["generationConfig"])
         if config.get("responseLogprobs") and model in self.unlogged:
@@ -105,6 +112,30 @@ class GeminiServer(LocalServer):
         self.answered(model, body, prompt)
         return content
 
+    async def _embed(self, body: dict[str, Json], model: str, action: str) -> bytes:
+        """Answers embedContent, batchEmbedContents and Vertex AI's predict: a vector per content, all parts in one."""
+        asked = _embed_requests(body, action)
+        texts = [text for text, _, _ in asked]
+        fault = await self.asked(model, body, "\n".join(texts), ERRORS)
+        if fault is not None and fault.kind in ("garbage", "body"):
+            return fault.text.encode() or GARBAGE
+        if (refusal := self.embeddings.refusal(texts)) is not None:
+            raise error(400, "INVALID_ARGUMENT", refusal)
+        self.answered(model, body, "\n".join(texts))
+        found = [self.embeddings.vectors([text], dimension, task)[0] for text, task, dimension in asked]
+        self.embeddings.sizes[-len(texts) :] = [len(texts)]
+        counts = [tokens(text) for text in texts]
+        if action == "predict":
+            predictions: list[Json] = [
+                {"embeddings": {"values": [*vector], "statistics": {"token_count": count, "truncated": False}}}
+                for vector, count in zip(found, counts, strict=True)
+            ]
+            return json.dumps({"predictions": predictions}).encode()
+        values: list[Json] = [{"values": [*vector]} for vector in found]
+        usage: Json = {"promptTokenCount": sum(counts)}
+        shown: dict[str, Json] = {"embedding": values[0]} if action == "embedContent" else {"embeddings": values}
+        return json.dumps({**shown, "usageMetadata": usage}).encode()
+
     def _addressed(self, call: Call) -> tuple[str, str]:
         """Returns the model and what is asked of it, once the caller may ask that."""
         developer, vertex = _DEVELOPER.fullmatch(call.path), _VERTEX.fullmatch(call.path)
@@ -112,7 +143,7 @@ class GeminiServer(LocalServer):
         if (
             call.method != "POST"
             or found is None
-            or found[found.lastindex or 0] not in ("generateContent", "countTokens")
+            or found[found.lastindex or 0] not in ("generateContent", "countTokens", *_EMBEDDING)
         ):
             raise error(404, "NOT_FOUND", f"{call.method} {call.path} is not served")
         if vertex is not None:
@@ -158,6 +189,21 @@ class GeminiServer(LocalServer):
                 )
             ]
         return json.dumps(body).encode()
+
+
+def _embed_requests(body: dict[str, Json], action: str) -> list[tuple[str, str, int | None]]:
+    """Returns text, task and dimension of each vector that is asked for."""
+    read = cast("_Body", body)
+    if action == "predict":
+        parameters = read.get("parameters", {})
+        asked = [(each["content"], each.get("task_type", "")) for each in read["instances"]]
+        return [(text, task, parameters.get("outputDimensionality")) for text, task in asked]
+    found = []
+    for each in read["requests"] if action == "batchEmbedContents" else [read]:
+        config = {**each, **each.get("embedContentConfig", {})}
+        text = "".join(part["text"] for part in each["content"]["parts"])
+        found.append((text, config.get("taskType", ""), config.get("outputDimensionality")))
+    return found
 
 
 def _candidate(finish: str, text: str, *, logged: bool, most: int = 0) -> dict[str, Json]:

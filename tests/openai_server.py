@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import cast
 
+from embedding_wire import Embeddings, as_base64
 from gemini_writer import Schema
 from local_server import Call, LocalServer, likely, logprob, pieces, tokens
 from oreline.ids import Json
@@ -63,6 +64,10 @@ class OpenAiServer(LocalServer):
     """Whether it has vLLM's `tokenize` and `prompt_logprobs`."""
     vocabulary: dict[int, str] = field(default_factory=dict)
     """The tokens that it made, by id."""
+    embeddings: Embeddings = field(default_factory=lambda: Embeddings(384, 32))
+    """What its embedding model is like, and what it was asked."""
+    packs: bool = True
+    """Whether vectors come in base64 if that is asked for; some servers give lists all the same."""
     counted: int = 0
     """How often text was made into tokens."""
 
@@ -78,6 +83,8 @@ class OpenAiServer(LocalServer):
             return json.dumps({"object": "list", "data": [{"id": each} for each in sorted(self.models or ())]}).encode()
         if call.method == "POST" and call.path == "/v1/chat/completions":
             return await self._chat(self._body(call))
+        if call.method == "POST" and call.path == "/v1/embeddings":
+            return await self._embed(self._body(call))
         if call.method == "POST" and call.path == "/tokenize" and self.vllm:
             return self._tokenize(self._body(call))
         if call.method == "POST" and call.path == "/v1/completions":
@@ -89,6 +96,26 @@ class OpenAiServer(LocalServer):
         if self.models is not None and body["model"] not in self.models:
             raise error(404, "model_not_found", f"The model `{body['model']}` does not exist")
         return cast("dict[str, Json]", body)
+
+    async def _embed(self, body: dict[str, Json]) -> bytes:
+        if unknown := set(body) - {"model", "input", "encoding_format", "dimensions"}:
+            raise error(400, "invalid_request_error", f"Unrecognized request argument: {min(unknown)}")
+        texts = cast("list[str]", body["input"])
+        fault = await self.asked(str(body["model"]), body, "\n".join(texts), ERRORS)
+        if fault is not None and fault.kind in ("garbage", "body"):
+            return fault.text.encode() or GARBAGE
+        if (refusal := self.embeddings.refusal(texts)) is not None:
+            raise error(413, "validation", refusal)
+        self.answered(str(body["model"]), body, "\n".join(texts))
+        found = self.embeddings.vectors(texts, cast("int | None", body.get("dimensions")))
+        packed = body.get("encoding_format") == "base64" and self.packs
+        data: list[Json] = [
+            {"object": "embedding", "index": place, "embedding": as_base64(vector) if packed else [*vector]}
+            for place, vector in enumerate(found)
+        ]
+        usage: Json = {"prompt_tokens": sum(map(tokens, texts)), "total_tokens": sum(map(tokens, texts))}
+        # In whatever order: the index says whose a vector is.
+        return json.dumps({"object": "list", "model": body["model"], "data": data[::-1], "usage": usage}).encode()
 
     async def _chat(self, body: dict[str, Json]) -> bytes:
         _check(body)

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oreline.encoders.batches import LARGEST_SPREAD, token_batches
+from oreline.encoders.batches import LARGEST_SPREAD, WIDEST, token_batches
 
 
 @given(st.lists(st.integers(1, 600), max_size=80), st.integers(1, 4_096), st.randoms())
@@ -22,6 +22,19 @@ def test_batches_keep_the_budget_and_do_not_depend_on_the_order(
     shuffled = texts.copy()
     shuffle.shuffle(shuffled)
     assert cut(shuffled, budget) == batches
+
+
+@given(st.lists(st.integers(1, 600), max_size=80), st.integers(1, 4_096))
+def test_without_padding_a_batch_is_filled_to_the_budget(tokens: list[int], budget: int) -> None:
+    keys = [f"key-{place}" for place in range(len(tokens))]
+    batches = list(token_batches(tokens, keys, budget, padded=False))
+    assert sorted(place for batch in batches for place in batch) == list(range(len(tokens)))
+    sums = [sum(tokens[place] for place in batch) for batch in batches]
+    for total, batch, following in zip(sums, batches, [*batches[1:], None], strict=False):
+        assert len(batch) == 1 or (total <= budget and len(batch) * tokens[batch[-1]] <= WIDEST * budget)
+        if following is not None:
+            longer = tokens[following[0]]
+            assert total + longer > budget or (len(batch) + 1) * longer > WIDEST * budget
 
 
 def cut(texts: list[tuple[int, str]], budget: int) -> list[list[tuple[int, str]]]:

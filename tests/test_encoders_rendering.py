@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from oreline.encoders.prefixes import FAMILIES, Prefixes, family_of, prefixes_of
-from oreline.encoders.rendering import render_document, render_query
+from oreline.encoders.rendering import document_input, query_input, render_document, render_query
+from oreline.encoders.tasks import split_task
 from oreline.recipe.settings import Encoder
 from oreline.records import TaskType
 
@@ -30,6 +32,17 @@ def carrying(tmp_path: Path, prompts: dict[str, str]) -> str:
         ("gemini-embedding-2", "gemini-embedding-2"),
         ("Qwen/Qwen3-Embedding-0.6B", "qwen3"),
         ("nomic-ai/nomic-embed-text-v1.5", "nomic"),
+        ("nomic-ai/nomic-embed-text-v2-moe", "nomic"),
+        ("nomic-ai/modernbert-embed-base", "nomic"),
+        ("nomic-ai/nomic-embed-code", "nomic-code"),
+        ("intfloat/e5-mistral-7b-instruct", "e5-instruct"),
+        ("Alibaba-NLP/gte-Qwen2-1.5B-instruct", "e5-instruct"),
+        ("Alibaba-NLP/gte-modernbert-base", "gte"),
+        ("mixedbread-ai/mxbai-embed-large-v1", "mxbai"),
+        ("Snowflake/snowflake-arctic-embed-m-v1.5", "arctic-1"),
+        ("Snowflake/snowflake-arctic-embed-l-v2.0", "arctic-2"),
+        ("text-embedding-3-small", "openai"),
+        ("models/gemini-embedding-001", "gemini-embedding-1"),
         ("out/checkpoint-7", None),
     ],
 )
@@ -85,3 +98,56 @@ def test_a_model_that_carries_prompts_is_prefixed_once(tmp_path: Path) -> None:
 def test_a_checkpoint_that_carries_a_familys_prompt_is_of_that_family(tmp_path: Path) -> None:
     folder = carrying(tmp_path, {"query": "task: search result | query: ", "document": "title: none | text: "})
     assert prefixes_of(Encoder(model=folder), folder) == FAMILIES["embeddinggemma"]
+
+
+WEB = "Given a web search query, retrieve relevant passages that answer the query"
+
+
+@pytest.mark.parametrize(
+    ("model", "query", "document"),
+    [
+        ("intfloat/e5-base-v2", "query: why", "passage: Ore\nHeavy."),
+        ("intfloat/multilingual-e5-small", "query: why", "passage: Ore\nHeavy."),
+        ("intfloat/multilingual-e5-large-instruct", f"Instruct: {WEB}\nQuery: why", "Ore\nHeavy."),
+        ("BAAI/bge-small-en-v1.5", "Represent this sentence for searching relevant passages: why", "Ore\nHeavy."),
+        ("BAAI/bge-base-zh-v1.5", ("\u4e3a\u8fd9\u4e2a\u53e5\u5b50\u751f\u6210\u8868\u793a\u4ee5\u7528\u4e8e"
+         "\u68c0\u7d22\u76f8\u5173\u6587\u7ae0\uff1awhy"), "Ore\nHeavy."),
+        ("BAAI/bge-m3", "why", "Ore\nHeavy."),
+        ("google/embeddinggemma-300m", "task: search result | query: why", "title: Ore | text: Heavy."),
+        ("gemini-embedding-2", "task: search result | query: why", "title: Ore | text: Heavy."),
+        ("gemini-embedding-001", "why", "Ore\nHeavy."),
+        ("Qwen/Qwen3-Embedding-8B", f"Instruct: {WEB}\nQuery:why", "Ore\nHeavy."),
+        ("nomic-ai/nomic-embed-text-v1", "search_query: why", "search_document: Ore\nHeavy."),
+        ("nomic-ai/nomic-embed-code", "Represent this query for searching relevant code: why", "Ore\nHeavy."),
+        ("mixedbread-ai/mxbai-embed-large-v1", "Represent this sentence for searching relevant passages: why",
+         "Ore\nHeavy."),
+        ("Snowflake/snowflake-arctic-embed-s", "Represent this sentence for searching relevant passages: why",
+         "Ore\nHeavy."),
+        ("Snowflake/snowflake-arctic-embed-m-v2.0", "query: why", "Ore\nHeavy."),
+    ],
+)  # fmt: skip
+def test_each_family_has_the_strings_of_its_model_card(model: str, query: str, document: str) -> None:
+    prefixes = prefixes_of(Encoder(model=model))
+    assert render_query(prefixes, "why", "retrieval", None) == query
+    assert render_document(prefixes, "Ore", "Heavy.") == document
+
+
+def test_a_checkpoint_is_of_a_family_only_if_both_sides_carry_its_prefixes(tmp_path: Path) -> None:
+    encoder = Encoder(model="out/checkpoint-7")
+    e5 = prefixes_of(encoder, carrying(tmp_path, {"query": "query: ", "passage": "passage: "}))
+    assert (e5.query, e5.document) == ("query: ", "passage: ")
+    arctic = prefixes_of(encoder, carrying(tmp_path, {"query": "query: "}))
+    assert (arctic.query, arctic.document) == ("query: ", "")
+
+
+def test_tasks_stand_in_the_key_and_not_in_the_text_and_files_are_read_by_id() -> None:
+    prefixes = prefixes_of(Encoder(provider="gemini", model="gemini-embedding-001"))
+    inputs = {task: query_input(prefixes, "q/1", "why", task, None) for task in get_args(TaskType)}
+    assert split_task(inputs["fact_checking"]) == ("FACT_VERIFICATION", "why")
+    assert {split_task(each)[1] for each in inputs.values()} == {"why"}
+    assert split_task(document_input(prefixes, "d/1", None, "why")) == ("RETRIEVAL_DOCUMENT", "why")
+    with pytest.raises(ValueError, match="states no task"):
+        split_task("why")
+    by_id = prefixes_of(Encoder(provider="file", document_vectors=["a.npy"]))
+    assert document_input(by_id, "d/1", "Ore", "Heavy.") == "document d/1"
+    assert query_input(by_id, "q/1", "why", "retrieval", None) == "query q/1"

@@ -92,7 +92,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_text(tmp_path: Path) 
         ("select: 3", "select: found the number 3; expected a section with the keys gates, relabel, ceiling, window, "),
         (
             "encoder:",
-            "precision, max_tokens, device, threads, query_prefix, document_prefix; leave the key out for the",
+            "call_seconds, price, budget_usd, budget_tokens; leave the key out for the",
         ),
         ("encoder: {model: 12}", "encoder.model: found the number 12; expected text; put it in quotes: '12'"),
         ("export: {formats: jsonl}", "expected a list of sentence-transformers or jsonl; write [jsonl]"),

@@ -1,12 +1,12 @@
-"""Prepared blocks: the texts of one range of keys, on disk, with what the store has not yet.
+"""Prepared blocks: the texts of one encoder and one range of keys, on disk, with what its store has not yet.
 
 A block is what one call of the encoder works on. Its reference is a short JSON; the texts never cross an edge. The
 missing texts of a block depend on its range alone, so its vectors do not depend on workers or on the input's order.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,37 +16,85 @@ import pyarrow.parquet as pq
 from oreline import files
 from oreline.embeddings.store import VectorStore
 from oreline.embeddings.texts import TEXT_SCHEMA
-from oreline.job import Job
-
-BLOCK_ROWS = 16_384
-"""Rows of a block at most."""
+from oreline.job import Job, StopKind
 
 
 @dataclass(frozen=True)
 class BlockReference:
-    """Where a prepared block is, and which range of keys it belongs to.
+    """Where a prepared block is, and which encoder (by its miner's name) and range of keys it belongs to.
 
-    `stopped` says that the user ended the work before all of its texts had vectors.
+    `noted` says that there is more to say of it than its vectors: see `Notes`.
     """
 
     path: str
+    encoder: str
     bucket: int
     buckets: int
-    stopped: bool = False
+    noted: bool = False
 
     def encode(self) -> bytes:
         """Returns the reference as it crosses an edge."""
-        return json.dumps([self.path, self.bucket, self.buckets, self.stopped]).encode()
+        return json.dumps([self.path, self.encoder, self.bucket, self.buckets, self.noted]).encode()
 
     @classmethod
     def decode(cls, encoded: bytes) -> "BlockReference":
         """Reads what `encode` wrote."""
-        path, bucket, buckets, stopped = json.loads(encoded)
-        return cls(path, bucket, buckets, stopped)
+        path, encoder, bucket, buckets, noted = json.loads(encoded)
+        return cls(path, encoder, bucket, buckets, noted)
 
 
-def prepare(job: Job, store: VectorStore, bucket: int, buckets: int, texts: pa.Table) -> Iterator[BlockReference]:
-    """Writes the texts of one range (`TEXT_SCHEMA`) as blocks; a text that the store has becomes null."""
+@dataclass(frozen=True)
+class Notes:
+    """What is to be said of an encoded block besides its vectors.
+
+    `refused` says by key why a text has none, where the encoder knows. `facts` is how the encoder computed. `stopped`
+    or `failure` says that the work ended before all texts had vectors, and `message` what to do.
+    """
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    stopped: StopKind | None = None
+    failure: str | None = None
+    message: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether texts of the block were not looked at."""
+        return self.stopped is not None or self.failure is not None
+
+
+INTERRUPTED = Notes(stopped="interrupted", message="interrupted; vectors encoded so far are kept")
+
+
+def write_notes(reference: BlockReference, notes: Notes) -> BlockReference:
+    """Writes notes beside a block, if there is anything in them; returns the reference that says so."""
+    if notes == Notes():
+        return reference
+    files.write_atomically(_notes_path(reference), json.dumps(asdict(notes)).encode())
+    return replace(reference, noted=True)
+
+
+def read_notes(reference: BlockReference) -> Notes:
+    """Returns a block's notes."""
+    return Notes(**json.loads(files.read_bytes(_notes_path(reference)))) if reference.noted else Notes()
+
+
+def _notes_path(reference: BlockReference) -> str:
+    return reference.path.removesuffix(".parquet") + ".notes.json"
+
+
+@dataclass(frozen=True)
+class Range:
+    """A range of an encoder's keys: one of `buckets` equal ones, cut into blocks of about `block_rows` texts."""
+
+    encoder: str
+    bucket: int
+    buckets: int
+    block_rows: int
+
+
+def prepare(job: Job, store: VectorStore, of: Range, texts: pa.Table) -> Iterator[BlockReference]:
+    """Writes the texts of a range (`TEXT_SCHEMA`) as blocks; a text that the store has becomes null."""
     texts = texts.select(TEXT_SCHEMA.names).sort_by([("key", "ascending"), ("side", "ascending"), ("id", "ascending")])
     keys = texts.column("key").to_pylist()
     present = store.present(set(keys))
@@ -55,13 +103,13 @@ def prepare(job: Job, store: VectorStore, bucket: int, buckets: int, texts: pa.T
     texts = texts.set_column(texts.column_names.index("text"), TEXT_SCHEMA.field("text"), text)
     start = 0
     while start < len(keys):
-        stop = min(start + BLOCK_ROWS, len(keys))
+        stop = min(start + of.block_rows, len(keys))
         while stop < len(keys) and keys[stop] == keys[stop - 1]:
             stop += 1
         path = job.scratch("block") + ".parquet"
         with files.open_write(path) as file:
             pq.write_table(texts.slice(start, stop - start), file, compression="lz4")
-        yield BlockReference(path, bucket, buckets)
+        yield BlockReference(path, of.encoder, of.bucket, of.buckets)
         start = stop
 
 

@@ -6,56 +6,71 @@ from functools import cached_property
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
-from oreline.embeddings.blocks import BlockReference, missing, read_block
+from oreline.embeddings.blocks import INTERRUPTED, BlockReference, Notes, missing, read_block, write_notes
 from oreline.embeddings.store import VectorStore
+from oreline.embeddings.writer import VectorWriter
+from oreline.encoders.devices import threads_of
 from oreline.encoders.identity import EncoderIdentity, identity
-from oreline.encoders.loaded import LoadedEncoder, threads_of
+from oreline.encoders.opening import open_encoder
+from oreline.encoders.protocol import TextEncoder
 from oreline.heartbeat import Heartbeat
 from oreline.job import Job
 from oreline.stages.catalog import stage_workers
 
-FLUSH_TEXTS = 4_096
-"""A store file is finished after this many texts: what a killed run loses at most, per worker."""
-
 
 class LazyEncoder:
-    """An encoder that is loaded when the first text needs it: a run that reuses every vector loads nothing."""
+    """One of the recipe's encoders, by its miner's name, loaded when the first text needs it.
 
-    def __init__(self, job: Job) -> None:
+    A run that reuses every vector of an encoder does not load it.
+    """
+
+    def __init__(self, job: Job, name: str) -> None:
         self._job = job
-        self.heartbeat = Heartbeat(job)
+        self._settings = job.recipe.encoders()[name]
 
     @cached_property
     def identity(self) -> EncoderIdentity:
         """The encoder's identity on this machine."""
-        return identity(self._job.recipe.encoder)
+        return identity(self._settings)
 
     @cached_property
-    def loaded(self) -> LoadedEncoder:
+    def loaded(self) -> TextEncoder:
         """The encoder on its device."""
-        recipe = self._job.recipe
-        threads = threads_of(recipe.encoder, stage_workers(recipe, self._job.stage))
-        return LoadedEncoder(self.identity, recipe.encoder, threads)
+        workers = stage_workers(self._job.recipe, self._job.stage)
+        return open_encoder(self._settings, threads_of(self._settings, workers), workers)
 
     @cached_property
     def store(self) -> VectorStore:
         """The encoder's store in the recipe's cache."""
-        return VectorStore(self._job.recipe.cache_folder, self.identity.digest, self.identity.dimension)
+        known = self.identity
+        return VectorStore(self._job.recipe.cache_folder, known.digest, known.dimension, known.facts())
 
 
-class BlockEncoder(ModelHandler[bytes, bytes, LazyEncoder]):
+class Encoders:
+    """The encoders of this process by their miners' names, and what it tells of its progress."""
+
+    def __init__(self, job: Job) -> None:
+        self.heartbeat = Heartbeat(job)
+        self._by_name = {name: LazyEncoder(job, name) for name in job.recipe.encoders()}
+
+    def of(self, block: BlockReference) -> LazyEncoder:
+        """Returns the encoder that a block is for."""
+        return self._by_name[block.encoder]
+
+
+class BlockEncoder(ModelHandler[bytes, bytes, Encoders]):
     """Encodes prepared blocks, one at a time, and hands their references on."""
 
     def __init__(self, job: Job) -> None:
         super().__init__()
         self._job = job
 
-    def load_model(self) -> LazyEncoder:
-        """Returns the encoder of this process."""
-        return LazyEncoder(self._job)
+    def load_model(self) -> Encoders:
+        """Returns the encoders of this process."""
+        return Encoders(self._job)
 
     def run_inference(
-        self, batch: Sequence[bytes], model: LazyEncoder, inference_args: Mapping[str, object] | None = None
+        self, batch: Sequence[bytes], model: Encoders, inference_args: Mapping[str, object] | None = None
     ) -> Iterator[bytes]:
         """Writes the missing vectors of each block and yields its reference."""
         del inference_args  # Beam's interface has it, a block needs none
@@ -74,32 +89,32 @@ class BlockEncoder(ModelHandler[bytes, bytes, LazyEncoder]):
         """Returns that a block comes alone: it is a batch already."""
         return {"min_batch_size": 1, "max_batch_size": 1}
 
-    def _encode(self, reference: BlockReference, model: LazyEncoder) -> BlockReference:
+    def _encode(self, reference: BlockReference, encoders: Encoders) -> BlockReference:
         rows = read_block(reference)
         keys, texts = missing(rows)
+        encoder = encoders.of(reference)
         if keys:
             # A bundle may run twice; what its first run finished is not done again.
-            done = model.store.present(keys)
+            done = encoder.store.present(keys)
             pairs = [(key, text) for key, text in zip(keys, texts, strict=True) if key not in done]
             keys, texts = [key for key, _ in pairs], [text for _, text in pairs]
-        model.heartbeat.add(rows.num_rows - len(keys))  # there already; the others count as they are encoded
-        stopped = bool(keys) and self._fill(reference, model, keys, texts)
-        return BlockReference(reference.path, reference.bucket, reference.buckets, stopped)
+        # There already; the others count as they are encoded.
+        encoders.heartbeat.add(rows.num_rows - len(keys))
+        return write_notes(reference, self._fill(reference, encoders, keys, texts)) if keys else reference
 
-    def _fill(self, reference: BlockReference, model: LazyEncoder, keys: list[str], texts: list[str]) -> bool:
-        """Encodes and stores; returns whether the user ended the work before its end. Texts without vector stay out."""
-        waiting_keys: list[str] = []
-        waiting: list[np.ndarray[tuple[int, ...], np.dtype[np.float16]]] = []
+    def _fill(self, reference: BlockReference, encoders: Encoders, keys: list[str], texts: list[str]) -> Notes:
+        """Encodes and stores; returns what is to be said of it. Texts without vector stay out."""
+        encoder = encoders.of(reference)
         done = 0
-        for places, vectors in model.loaded.encode(texts, keys, self._job.stop_requested):
-            usable = np.atleast_1d(np.isfinite(vectors).all(axis=1))
-            waiting_keys.extend(keys[place] for place, good in zip(places, usable, strict=True) if good)
-            waiting.append(vectors[usable])
-            done += len(places)
-            model.heartbeat.add(len(places))
-            if len(waiting_keys) >= FLUSH_TEXTS:
-                model.store.write(reference.bucket, reference.buckets, waiting_keys, np.concatenate(waiting))
-                waiting_keys, waiting = [], []
-        if waiting_keys:
-            model.store.write(reference.bucket, reference.buckets, waiting_keys, np.concatenate(waiting))
-        return done < len(keys)
+        with VectorWriter(encoder.store, reference.bucket, reference.buckets, encoder.loaded.flush) as writer:
+            for places, vectors in encoder.loaded.encode(texts, keys, self._job.stop_requested):
+                usable = np.atleast_1d(np.isfinite(vectors).all(axis=1))
+                good = [keys[place] for place, finite in zip(places, usable, strict=True) if finite]
+                writer.add(good, vectors[usable])
+                done += len(places)
+                encoders.heartbeat.add(len(places))
+        if done == len(keys):
+            refused = {key: encoder.loaded.refused[key] for key in keys if key in encoder.loaded.refused}
+            return Notes(refused, encoder.loaded.facts)
+        stop = encoder.loaded.stopped
+        return INTERRUPTED if stop is None else Notes(stopped=stop.stopped, failure=stop.failure, message=stop.message)

@@ -8,10 +8,10 @@ named.
 """
 
 import hashlib
+import json
 import logging
 import uuid
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -21,10 +21,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from oreline import files
+from oreline.ids import Json
 
 Float16 = npt.NDArray[np.float16]
 
 _LOG = logging.getLogger(__name__)
+ABOUT = "encoder.json"
+"""Says beside the vectors, in words, which encoder they are of; nothing is read from it but by those who look."""
+
 _ROWS_PER_BUCKET = 1_024
 _MOST_BUCKETS = 256
 
@@ -34,10 +38,13 @@ def vector_key(identity: str, rendered: str) -> str:
     return hashlib.sha256(bytes.fromhex(identity) + rendered.encode("utf-8")).hexdigest()
 
 
-def bucket_count(rows: int) -> int:
-    """Returns how many ranges the keys of `rows` texts are cut into: a power of two, about 1,024 rows each."""
+def bucket_count(rows: int, per_bucket: int = _ROWS_PER_BUCKET) -> int:
+    """Returns how many ranges the keys of `rows` texts are cut into: a power of two up to 256.
+
+    A range gets at most about `per_bucket` rows, and more than half of that, as far as 256 ranges go.
+    """
     buckets = 1
-    while buckets < _MOST_BUCKETS and buckets * _ROWS_PER_BUCKET < rows:
+    while buckets < _MOST_BUCKETS and buckets * per_bucket < rows:
         buckets *= 2
     return buckets
 
@@ -50,9 +57,10 @@ def bucket_of_key(key: str, buckets: int) -> int:
 class VectorStore:
     """The vectors of one encoder in one cache; `damaged` names the files that could not be read."""
 
-    def __init__(self, cache: str, identity: str, dimension: int) -> None:
+    def __init__(self, cache: str, identity: str, dimension: int, about: Mapping[str, Json] | None = None) -> None:
         self._folder = files.join(cache, "vectors", identity)
         self._dimension = dimension
+        self._about = about
         self.damaged: list[str] = []
 
     def write(self, bucket: int, buckets: int, keys: Sequence[str], vectors: Float16) -> str:
@@ -78,8 +86,16 @@ class VectorStore:
         )
         first = bucket * (_MOST_BUCKETS // buckets)
         path = files.join(self._folder, f"{first:02x}", f"{uuid.uuid4().hex}.parquet")
+        self._say_whose()
         files.write_atomically(path, sink.getvalue().to_pybytes())
         return path
+
+    def _say_whose(self) -> None:
+        """Writes beside the first vectors which encoder they are of, for those who look."""
+        path = files.join(self._folder, ABOUT)
+        if self._about is not None and not files.exists(path):
+            files.write_atomically(path, json.dumps(self._about, indent=2).encode())
+        self._about = None
 
     def present(self, keys: Collection[str]) -> set[str]:
         """Returns those of `keys` that have a vector."""
@@ -96,24 +112,23 @@ class VectorStore:
 
         Where several files hold a key, the one with the smallest path counts, so that every reader sees one vector.
         """
-        vectors = np.zeros((len(keys), self._dimension), np.float16)
-        found = np.zeros(len(keys), np.bool_)
-        places: defaultdict[bytes, list[int]] = defaultdict(list)
-        for place, key in enumerate(keys):
-            places[bytes.fromhex(key)].append(place)
-        wanted = pa.array(sorted(places), pa.binary(32))
+        asked = pa.array([bytes.fromhex(key) for key in keys], pa.binary(32))
+        unique = asked.unique()
+        vectors = np.zeros((len(unique), self._dimension), np.float16)
+        found = np.zeros(len(unique), np.bool_)
         for path in self._paths(keys):
             if found.all():
                 break
             for group in self._groups(path, ["key", "vector"]):
-                hits = group.filter(pc.is_in(group.column("key"), wanted)).combine_chunks()
-                rows = self._as_floats(hits.column("vector"))
-                for row, found_key in enumerate(cast("list[bytes]", hits.column("key").to_pylist())):
-                    for place in places[found_key]:
-                        if not found[place]:
-                            vectors[place] = rows[row]
-                            found[place] = True
-        return vectors, found
+                places = np.asarray(pc.fill_null(pc.index_in(group.column("key"), value_set=unique), -1), np.int64)
+                rows = np.flatnonzero(places >= 0)
+                # Backwards, as of rows with one key the first counts, and the last that is written stays.
+                rows = rows[~found[places[rows]]][::-1]
+                if len(rows):
+                    vectors[places[rows]] = self._as_floats(group.column("vector"))[rows]
+                    found[places[rows]] = True
+        of_each = np.asarray(pc.index_in(asked, value_set=unique), np.int64)
+        return vectors[of_each], found[of_each]
 
     def _as_floats(self, column: pa.ChunkedArray) -> Float16:
         """Returns a column of vectors as rows x dimension."""
@@ -141,6 +156,8 @@ class VectorStore:
                 _check_width(parquet, self._dimension)
                 for index in range(parquet.num_row_groups):
                     yield parquet.read_row_group(index, columns=columns)
+        except FileNotFoundError:
+            return  # merged meanwhile: by a worker on its own range, of which nobody else reads a key
         except (pa.ArrowInvalid, KeyError, OSError) as error:
             if path not in self.damaged:
                 self.damaged.append(path)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from oreline.embeddings.store import vector_key
 from oreline.encoders.prefixes import Prefixes
-from oreline.encoders.rendering import plain_document, render_document, render_query
+from oreline.encoders.rendering import document_input, plain_document, query_input
 from oreline.records import Side, TaskType
 
 DOCUMENT_COLUMNS = ("doc_id", "title", "text")
@@ -46,12 +46,12 @@ def rendered(table: str, rows: pa.Table, prefixes: Prefixes, identity: str) -> p
 def _documents(rows: pa.Table, prefixes: Prefixes, identity: str) -> Iterator[Text]:
     columns = (cast("list[str]", rows.column(name).to_pylist()) for name in DOCUMENT_COLUMNS)
     for doc_id, title, text in zip(*columns, strict=True):
-        string = render_document(prefixes, title, text)
+        string = document_input(prefixes, doc_id, title, text)
         yield Text(doc_id, "document", vector_key(identity, string), string, not plain_document(title, text).strip())
 
 
 def _queries(rows: pa.Table, prefixes: Prefixes, identity: str) -> Iterator[Text]:
     columns = (cast("list[str]", rows.column(name).to_pylist()) for name in QUERY_COLUMNS)
     for query_id, query, task_type, instruction in zip(*columns, strict=True):
-        string = render_query(prefixes, query, cast("TaskType", task_type), instruction)
+        string = query_input(prefixes, query_id, query, cast("TaskType", task_type), instruction)
         yield Text(query_id, "query", vector_key(identity, string), string, not query.strip())

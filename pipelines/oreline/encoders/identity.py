@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oreline.encoders.models import file_sha256, model_folder, require_libraries
-from oreline.encoders.precision import Precision, precision_of
+from oreline.encoders.hashing import file_sha256
+from oreline.encoders.models import model_folder, require_libraries
+from oreline.encoders.precision import Precision, arithmetic, precision_of
 from oreline.errors import CallError
 from oreline.ids import Json, sha256_json
 from oreline.recipe.settings import Encoder
@@ -18,13 +19,16 @@ _NO_EFFECT = frozenset(
     | {"optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "eval_results.json", "model_index.json"}
 )
 
+_NO_LIMIT = 10**9
+
 
 @dataclass(frozen=True)
 class EncoderIdentity:
     """An encoder as it computes here.
 
     `digest` is 64 hexadecimal digits; `folder` lies on this machine and enters no hash; `dimension` is the vectors'
-    length; `max_tokens` where texts are cut.
+    length; `max_tokens` where texts are cut. What does not compute here has no folder, and 0 for `max_tokens`: its
+    numbers come as they are, the service cuts texts or refuses them.
     """
 
     digest: str
@@ -33,39 +37,69 @@ class EncoderIdentity:
     dimension: int
     max_tokens: int
     precision: Precision
+    provider: str = "local"
 
     def facts(self) -> dict[str, Json]:
         """Returns what a manifest says of the encoder."""
-        return {
-            "encoder": self.digest,
-            "model": self.model,
-            "dimension": self.dimension,
-            "max_tokens": self.max_tokens,
-            "precision": self.precision,
-        }
+        facts: dict[str, Json] = {"encoder": self.digest, "model": self.model, "dimension": self.dimension}
+        if self.provider != "local":
+            return {**facts, "provider": self.provider}
+        return {**facts, "max_tokens": self.max_tokens, "precision": self.precision}
 
 
 def identity(settings: Encoder) -> EncoderIdentity:
-    """Returns the identity of the encoder that a recipe names, as it computes on this machine.
+    """Returns the identity of the encoder that a recipe names, as it computes on this machine, or elsewhere.
 
-    sha256 over weights, tokenizer, pooling and further modules, maximum length, dimension and precision. Equal files
-    in another folder have an equal identity. Raises CallError if a library, the model or a file of it is missing.
+    Raises CallError if a library, the model or a file of it is missing, or its vectors are shorter than
+    `encoder.dimension`.
+    """
+    if settings.provider == "file":
+        from oreline.encoders.vector_files import files_identity
+
+        digest, dimension = files_identity(settings)
+        names = ", ".join(os.path.basename(path) for path in (*settings.document_vectors, *settings.query_vectors))
+        return EncoderIdentity(digest, names, "", dimension, 0, "float32", "file")
+    if settings.provider != "local":
+        from oreline.encoders.remote.naming import service_identity, service_name
+
+        digest, dimension = service_identity(settings)
+        return EncoderIdentity(digest, settings.model, "", dimension, 0, "float32", service_name(settings))
+    return _local_identity(settings)
+
+
+def _local_identity(settings: Encoder) -> EncoderIdentity:
+    """Returns the sha256 over weights, tokenizer, pooling and modules, maximum length, dimension and arithmetic.
+
+    Equal files in another folder have an equal identity.
     """
     require_libraries()
     folder = model_folder(settings.model)
-    dimension = _dimension(folder)
+    dimension = cut_dimension(settings, _dimension(folder))
     longest = _max_tokens(folder)
     if settings.max_tokens is not None and settings.max_tokens > longest:
         raise CallError(f"encoder.max_tokens is {settings.max_tokens}, but {settings.model} takes at most {longest}")
-    cut = settings.max_tokens or _own_max_tokens(folder) or longest
-    precision = precision_of(settings)
+    cut = settings.max_tokens or min(_own_max_tokens(folder) or longest, longest)
     body: dict[str, Json] = {
         "files": {name: file_sha256(os.path.join(folder, name)) for name in _files(folder)},
         "max_tokens": cut,
         "dimension": dimension,
-        "precision": precision,
+        **arithmetic(settings),
     }
-    return EncoderIdentity(sha256_json(body), settings.model, folder, dimension, cut, precision)
+    return EncoderIdentity(sha256_json(body), settings.model, folder, dimension, cut, precision_of(settings))
+
+
+def cut_dimension(settings: Encoder, own: int) -> int:
+    """Returns how long an encoder's vectors are once cut; `own` is how long they come.
+
+    Raises CallError if the recipe asks for more.
+    """
+    wanted = settings.dimension or own
+    if wanted > own:
+        raise CallError(
+            f"encoder.dimension is {wanted}, but the vectors of {settings.model} have {own} numbers; vectors can only "
+            "be cut: set it to at most that, or leave it out"
+        )
+    return wanted
 
 
 def _files(folder: str) -> list[str]:
@@ -106,7 +140,11 @@ def _dimension(folder: str) -> int:
 
 
 def _own_max_tokens(folder: str) -> int:
-    return _number(_read(folder, "sentence_bert_config.json"), "max_seq_length")
+    """Returns where the saved model cuts, 0 if it does not say: sentence-transformers 6 leaves it to the tokenizer."""
+    own = _number(_read(folder, "sentence_bert_config.json"), "max_seq_length")
+    tokenizer = _number(_read(folder, "tokenizer_config.json"), "model_max_length")
+    # A tokenizer without a limit has an astronomical one.
+    return own or (tokenizer if tokenizer < _NO_LIMIT else 0)
 
 
 def _max_tokens(folder: str) -> int:

@@ -1,10 +1,9 @@
 """Where an encoder's files are: the packaged MiniLM, a local folder, or a hub id."""
 
-import hashlib
 import importlib.util
 import os
-from functools import cache
 
+from oreline.encoders.hashing import file_sha256
 from oreline.errors import CallError
 
 PACKAGED = "minilm"
@@ -61,18 +60,6 @@ def require_libraries() -> None:
                 f"encoder: {name} is not installed; install it with pip install 'oreline[encoder]' "
                 "(or set select.negatives to 0, which needs no encoder)"
             )
-
-
-def file_sha256(path: str) -> str:
-    """Returns the sha256 of a file; hashed once per process as long as path, size and time stay the same."""
-    status = os.stat(path)
-    return _file_sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@cache
-def _file_sha256(path: str, _size: int, _modified: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hub_folder(model: str) -> str:

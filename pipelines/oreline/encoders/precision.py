@@ -6,6 +6,7 @@ import os
 from functools import cache
 from typing import Literal
 
+from oreline.ids import Json
 from oreline.recipe.settings import Encoder
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -18,14 +19,34 @@ def precision_of(settings: Encoder) -> Precision:
     """
     if settings.precision != "auto":
         return settings.precision
-    return "bfloat16" if on_gpu(settings) or _cpu_has_bfloat16() else "float32"
+    return "bfloat16" if on_gpu(settings) or cpu_has_bfloat16() else "float32"
+
+
+def compiled(settings: Encoder) -> bool:
+    """Says whether the model's layers are compiled: where it is set, else on a GPU."""
+    return on_gpu(settings) if settings.compile == "auto" else settings.compile == "on"
+
+
+def arithmetic(settings: Encoder) -> dict[str, Json]:
+    """Returns what can change a vector's digits beside the model's files, for the encoder's identity.
+
+    What is not there is as sentence-transformers computes. The same arithmetic in another order (another device, other
+    threads) is left out.
+    """
+    found: dict[str, Json] = {"precision": precision_of(settings)}
+    if settings.attention == "packed":
+        found["attention"] = "packed"
+    if compiled(settings):
+        found["compiled"] = True
+    return found
 
 
 def on_gpu(settings: Encoder) -> bool:
     """Says whether the encoder runs on a CUDA device: `device` names one, or is `auto` and torch can use one."""
     if settings.device != "auto":
-        return settings.device.startswith("cuda")
-    return torch_has_cuda() and _cuda_devices() > 0
+        first = settings.device if isinstance(settings.device, str) else settings.device[0]
+        return first.startswith("cuda")
+    return torch_has_cuda() and cuda_devices() > 0
 
 
 @cache
@@ -40,7 +61,8 @@ def torch_has_cuda() -> bool:
 
 
 @cache
-def _cuda_devices() -> int:
+def cuda_devices() -> int:
+    """Returns how many CUDA devices this process may use, asked of the driver."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -52,7 +74,8 @@ def _cuda_devices() -> int:
 
 
 @cache
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Says whether the CPU multiplies matrices of bfloat16 in hardware (AMX)."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             flags = next((line for line in file if line.startswith("flags")), "").split()

@@ -35,7 +35,7 @@ def texts_of(recipe: Recipe) -> Texts:
     """
     if not recipe.export.prefixes:
         return PLAIN
-    if family_of(recipe.encoder.model) is not None:
+    if recipe.encoder.provider != "local" or family_of(recipe.encoder.model) is not None:
         return Texts(prefixes_of(recipe.encoder))
     from oreline.encoders.models import model_folder
 

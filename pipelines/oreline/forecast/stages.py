@@ -8,6 +8,7 @@ from oreline.forecast.asked import StageForecast
 from oreline.forecast.corpus import MOST_SECONDS, Dataset, survey
 from oreline.forecast.counters import remembering
 from oreline.forecast.counting import Counted, can_count, count_requests
+from oreline.forecast.embedding import embedding_told
 from oreline.forecast.flow import Flow, after_dedup, after_filter, after_synthesize, counted, rated_share, written_for
 from oreline.forecast.history import History, read_history
 from oreline.forecast.judges import Judges, is_plain, measured_told
@@ -71,6 +72,8 @@ class Forecaster:
         for planned in plan:
             stage = planned.stage
             if planned.status in ("run", "depends"):
+                if stage.name == "embed":
+                    self.notes.extend(embedding_told(self.recipe, self.flow, self._job(stage)))
                 if stage.name == "judge" and not is_plain(self.recipe):
                     found.extend(self._judged(stage))
                 else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from oreline import files
 from oreline.forecast.asked import StageForecast
 from oreline.forecast.budgets import Outlook, outlooks
+from oreline.forecast.embedding import asked_services
 from oreline.forecast.money import sum_known
 from oreline.forecast.ranges import Range, total
 from oreline.forecast.rendering import Progress
@@ -71,7 +72,7 @@ def forecast(
     """
     called = models_called(recipe, plan)
     measures = "cross_encoder" in recipe.judge.scorers
-    if not called and not measures:
+    if not called and not measures and not asked_services(recipe):
         return Forecast()
     forecaster = Forecaster(recipe, adopt_from, counter, progress, during)
     stages = forecaster.forecast(plan)

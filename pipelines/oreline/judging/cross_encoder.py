@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from oreline.encoders.models import file_sha256, model_folder, require_libraries
+from oreline.encoders.hashing import file_sha256
+from oreline.encoders.models import model_folder, require_libraries
 from oreline.errors import CallError
 from oreline.ids import Json, sha256_json
 from oreline.judging.cases import Case

@@ -96,7 +96,7 @@ def price(provider: str, model: str, on: date | None = None) -> Price | None:
     name = retired.successor if retired is not None and retired.on <= day.isoformat() else _plain(model)
     found = [
         (str(entry["from"] or ""), entry)
-        for entry in _entries("prices")
+        for entry in (*_entries("prices"), *_entries("embeddings"))
         if entry["provider"] == provider and entry["model"] == name and str(entry["from"] or "") <= day.isoformat()
     ]
     return _price(max(found, key=lambda each: each[0])[1]) if found else None

@@ -70,6 +70,8 @@ def _meant(choices: Sequence[object], value: object) -> object | None:
         return next((choice for choice in choices if get_origin(choice) is list), None)
     if isinstance(value, dict):
         sections = [cast("type[BaseModel]", choice) for choice in choices if words.is_model(choice)]
+        if "kind" in value:
+            return next((section for section in sections if words.kind_of(section) == value["kind"]), None)
         fitting = [section for section in sections if set(section.model_fields) & set(value)]
         return fitting[0] if len(fitting) == 1 else None
     return None
@@ -134,6 +136,9 @@ def _elsewhere(key: str) -> str | None:
 
 def _hint(spot: _Spot, value: object, document: Document) -> str:
     choices = words.members(spot.annotation)
+    kinds = [kind for choice in choices if (kind := words.kind_of(choice)) is not None]
+    if kinds and (hint := _hint_for_kind(kinds, value)):
+        return hint
     if isinstance(value, str):
         return _hint_for_text(choices, value, words.literals(spot.annotation))
     if isinstance(value, dict):
@@ -141,6 +146,15 @@ def _hint(spot: _Spot, value: object, document: Document) -> str:
     if value is None:
         return "; leave the key out for the defaults" if any(words.is_model(choice) for choice in choices) else ""
     return _hint_for_scalar(choices, value, document.texts.get(spot.path))
+
+
+def _hint_for_kind(kinds: Sequence[str], value: object) -> str:
+    """Hints at the kind of a section where there are several."""
+    if isinstance(value, dict) and "kind" not in value:
+        return f"; say its kind: {', '.join(kinds)}"
+    kind = value["kind"] if isinstance(value, dict) else value
+    close = words.nearest(kind, kinds) if isinstance(kind, str) else None
+    return f"; did you mean {{kind: {close}}}?" if close is not None else ""
 
 
 def _hint_for_scalar(choices: Sequence[object], value: object, written: str | None) -> str:

@@ -60,6 +60,13 @@ def is_model(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
+def kind_of(annotation: object) -> str | None:
+    """Returns the word by which a section says which one it is (`kind: faiss_ivf`), or None if it has none."""
+    field = cast("type[BaseModel]", annotation).model_fields.get("kind") if is_model(annotation) else None
+    words = literals(field.annotation) if field is not None else []
+    return words[0] if len(words) == 1 else None
+
+
 def literals(annotation: object) -> list[str]:
     """Returns the fixed words that a type admits, those inside lists and unions too."""
     words: list[str] = []
@@ -88,6 +95,8 @@ def describe(annotation: object, metadata: Iterable[object] = ()) -> str:
 
 
 def _describe_plain(annotation: object, metadata: Iterable[object]) -> str:
+    if (kind := kind_of(annotation)) is not None:
+        return f"{{kind: {kind}, ...}}"
     if is_model(annotation):
         fields = list(cast("type[BaseModel]", annotation).model_fields)
         return f"{{{fields[0]}: ...}}" if len(fields) == 1 else f"a section with the keys {', '.join(fields)}"

@@ -25,6 +25,8 @@ from oreline.recipe.settings.filter import (
     Safety,
     UniformTasks,
 )
+from oreline.recipe.settings.imported import Run, RunFormat
+from oreline.recipe.settings.index import ApproximateIndex, CuvsCagra, FaissHnsw, FaissIvf, Index
 from oreline.recipe.settings.judge import GRADING, STRONG, Cascade, CrossEncoder, Judge, Likelihood, Scorer
 from oreline.recipe.settings.llm import HarmCategory, Llm, ModelSettings, Threshold, TokenPrice
 from oreline.recipe.settings.mine import Bm25, Mine
@@ -49,6 +51,7 @@ __all__ = [
     "GRADING",
     "OPERATIONAL",
     "STRONG",
+    "ApproximateIndex",
     "Beam",
     "Benchmark",
     "BenchmarkColumns",
@@ -64,18 +67,22 @@ __all__ = [
     "Count",
     "CountOrZero",
     "CrossEncoder",
+    "CuvsCagra",
     "Decontaminate",
     "Dedup",
     "Describe",
     "Encoder",
     "Example",
     "Export",
+    "FaissHnsw",
+    "FaissIvf",
     "FalseNegatives",
     "FewShot",
     "Filter",
     "FilterGates",
     "Gates",
     "HarmCategory",
+    "Index",
     "Judge",
     "Labelled",
     "Likelihood",
@@ -99,6 +106,8 @@ __all__ = [
     "Recipe",
     "Relabel",
     "RoundTrip",
+    "Run",
+    "RunFormat",
     "Safety",
     "ScoreCeiling",
     "ScoreQuantile",

@@ -6,8 +6,14 @@ from pydantic import Field
 
 from oreline.recipe.settings.base import CountOrZero, Settings, Share
 from oreline.recipe.settings.ceiling import Ceiling, PercentCeiling
+from oreline.recipe.settings.encoder import Encoder
+from oreline.recipe.settings.imported import Run
+from oreline.recipe.settings.index import Index
 
-Miner = Literal["dense", "bm25"]
+DENSE = "dense"
+"""The miner that searches the vectors of the recipe's own encoder."""
+BM25 = "bm25"
+"""The miner that searches words."""
 
 
 class Bm25(Settings):
@@ -24,10 +30,19 @@ class Bm25(Settings):
 class Mine(Settings):
     """Search for hard negatives."""
 
-    miners: list[Miner] = Field(default=["dense"], min_length=1)
-    """Who searches; the first is the reference, whose scores all rules read: `dense`. `bm25` may stand beside it."""
+    miners: list[str] = Field(default=["dense"], min_length=1)
+    """Who finds documents: `dense` (the recipe's encoder), `bm25`, and names of `mine.encoders` and `mine.runs`."""
+    reference: str = "dense"
+    """Whose scores all rules read: `dense`, the recipe's encoder; or a name of `mine.runs`: its file then has the only
+    scores and ranks there are, and nothing is encoded or searched."""
+    encoders: dict[str, Encoder] = Field(default={})
+    """Further encoders by the name of their miner, such as an earlier checkpoint: {old: {model: runs/ckpt-1}}."""
+    runs: dict[str, Run] = Field(default={})
+    """Candidates of other retrievers, from files, by the name of their miner: {colbert: {path: runs/colbert.trec}}."""
     top_k: Annotated[int, Field(ge=1, le=1000)] = 100
     """Candidates per query and miner."""
+    index: Index = "exact"
+    """How vectors are searched: `exact`, or an approximate index, whose recall is measured: {kind: faiss_hnsw}."""
     within: Literal["dataset", "all"] | list[str] = "dataset"
     """What is searched for a query: its dataset, everything, or the datasets listed."""
     ceiling: Ceiling = PercentCeiling()

@@ -1,6 +1,6 @@
 """A whole recipe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,9 +12,10 @@ from oreline.recipe.settings.dedup import Dedup
 from oreline.recipe.settings.encoder import Encoder
 from oreline.recipe.settings.export import Export
 from oreline.recipe.settings.filter import Filter
+from oreline.recipe.settings.imported import Run
 from oreline.recipe.settings.judge import Judge
 from oreline.recipe.settings.llm import Llm
-from oreline.recipe.settings.mine import Mine
+from oreline.recipe.settings.mine import DENSE, Mine
 from oreline.recipe.settings.select import Select
 from oreline.recipe.settings.source import Source
 from oreline.recipe.settings.synthesize import Synthesize
@@ -69,6 +70,20 @@ class Recipe(Settings):
             "judge": self.judge.llm,
         }[stage]
         return own or self.llm
+
+    def encoders(self) -> Mapping[str, Encoder]:
+        """Returns the encoders whose vectors are used, by the names of their miners; the reference is the first.
+
+        There is none where a file of candidates is the reference.
+        """
+        if self.mine.reference != DENSE:
+            return {}
+        further = self.mine.encoders
+        return {DENSE: self.encoder} | {name: further[name] for name in self.mine.miners if name in further}
+
+    def runs(self) -> Mapping[str, Run]:
+        """Returns the imported candidates that are used, by the names of their miners."""
+        return {name: self.mine.runs[name] for name in self.mine.miners if name in self.mine.runs}
 
     def writers(self) -> Sequence[str]:
         """Returns the writers of `synthesize`, default filled in."""

@@ -1,0 +1,1 @@
+"""Encoders behind an API: Gemini, and servers that speak OpenAI's protocol."""
