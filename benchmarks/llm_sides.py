@@ -15,12 +15,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
+import pyarrow.acero  # with these no side's imports are timed: a call that needs one brings it in
+import pyarrow.dataset  # noqa: F401 - as above
 from google import genai
 from google.genai import types
 
 import oreline
-import oreline.runner  # Beam with it: no side's imports are timed
-import oreline.stages.asking
+import oreline.filters.sketches
+import oreline.llm.providers.gemini
+import oreline.runner
+import oreline.stages.rounds
+import oreline.stages.synthesize
 from canned_gemini import MODEL, QUERIES
 from oreline import prompting
 from oreline.normalise import content_hash, text_hash

@@ -129,7 +129,7 @@ _HEAD = (
 def _section(folder: Path, peer: str | None, most: int | None) -> list[str]:
     corpus = CORPORA.get(folder.name, Corpus())
     hidden = _fewer(hide(read_beir(folder), corpus.content), most)
-    same = _same_texts(hidden.shown)
+    same = same_texts(hidden.shown)
     hidden = Hidden(hidden.shown, {each: frozenset(same[i] for i in ids) for each, ids in hidden.hidden.items()})
     with tempfile.TemporaryDirectory() as scratch:
         ours = _ours(hidden.shown, corpus, folder.name, Path(scratch), same)
@@ -169,7 +169,7 @@ def _fewer(hidden: Hidden, most: int | None) -> Hidden:
     return Hidden(Labelled(shown.documents, queries, positives), found)
 
 
-def _same_texts(shown: Labelled) -> dict[str, str]:
+def same_texts(shown: Labelled) -> dict[str, str]:
     """Returns for each document the first one with its exact text, which stands for it on both sides."""
     first: dict[str, str] = {}
     return {i: first.setdefault(plain_document(title, text), i) for i, (title, text) in shown.documents.items()}
@@ -194,11 +194,11 @@ def _ours(
         if isinstance(ceiling := rule.ours.get("ceiling"), dict):
             recipe["mine"] = {"ceiling": ceiling}  # its spare documents are those below the ceiling that select has
         oreline.run(recipe)
-        found[rule.name] = (_triples(root / "out", name, same), time.monotonic() - started)
+        found[rule.name] = (triples(root / "out", name, same), time.monotonic() - started)
     return found
 
 
-def _triples(output: Path, name: str, same: Mapping[str, str]) -> dict[str, Row]:
+def triples(output: Path, name: str, same: Mapping[str, str]) -> dict[str, Row]:
     """Returns the rows by query; a query that was merged into an equal one has that one's row."""
     rows = {}
     for triple in oreline.read(str(output / "select" / "triples")).collect().iter_rows(named=True):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from oreline.recipe.settings import Bm25
 from oreline.search import bm25
+from oreline.search.hits import Hits
 from oreline.search.postings import read_postings, statistics, write_postings
 from oreline.search.scores import all_scores
 from oreline.search.shards import Pairs, Shard
@@ -31,7 +32,7 @@ def vectors(rows: int) -> np.ndarray:
 
 def search(  # noqa: PLR0917 - a world and how it is cut
     documents: list[str], queries: list[str], setting: Bm25, k: int, edges: list[int], out: set[tuple[int, int]]
-) -> bm25.Lexical:
+) -> Hits:
     """Searches documents that are cut into shards at `edges`, every shard in two parts; `out` are pairs left out."""
     everything = vectors(len(documents))
     asking = bm25.asking(*terms_of(queries), vectors(len(queries)))

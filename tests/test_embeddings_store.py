@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreline.embeddings.store import VectorStore, bucket_count, bucket_of_key, vector_key
-from oreline.encoders.loaded import unit_float16
+from oreline.encoders.units import unit_float16
 
 IDENTITY = "ab" * 32
 
@@ -92,3 +92,13 @@ def test_what_is_no_unit_vector_is_not_taken(tmp_path: Path) -> None:
 
 def test_the_number_of_ranges_follows_the_rows() -> None:
     assert [bucket_count(rows) for rows in (0, 1_024, 1_025, 22_000, 10**9)] == [1, 1, 2, 32, 256]
+
+
+def test_a_key_is_looked_up_for_every_place_that_asks_for_it(tmp_path: Path) -> None:
+    store = VectorStore(str(tmp_path), "ab" * 32, 2)
+    keys = [vector_key("ab" * 32, text) for text in ("one", "two")]
+    store.write(0, 1, keys, np.array([[1, 0], [0, 1]], np.float16))
+    absent = vector_key("ab" * 32, "three")
+    vectors, found = store.lookup([keys[1], absent, keys[0], keys[1]])
+    assert found.tolist() == [True, False, True, True]
+    assert vectors.tolist() == [[0, 1], [0, 0], [1, 0], [0, 1]]

@@ -9,6 +9,7 @@ from oreline.llm.accounts import Account
 from oreline.llm.budget import Budget
 from oreline.llm.engine import Engine, Outcome
 from oreline.llm.providers import Reply
+from oreline.llm.providers.protocol import AT_ONCE, Turn
 from oreline.llm.requests import Request
 from oreline.llm.spending import Spending
 from oreline.recipe.settings import Llm
@@ -19,7 +20,8 @@ class Provider:
 
     closed = False
 
-    async def generate(self, _: Request) -> Reply:
+    async def generate(self, _: Request, turn: Turn = AT_ONCE) -> Reply:
+        await turn.begin()
         return Reply("ok", "{}", prompt_tokens=1, output_tokens=1)
 
     async def count_tokens(self, _: Request) -> int | None:

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oreline.judging.shown import judged_documents
-from oreline.recipe.checks import check_recipe
-from oreline.recipe.loading import load_recipe
 from oreline.recipe.settings import Bm25, Recipe
 from oreline.records import Candidate, Document, Hit, Pair, PoolEntry, Query, Triple
 from oreline.stages.catalog import BY_NAME
@@ -144,18 +142,6 @@ def test_each_miner_gives_its_share_of_a_row(tmp_path: Path, duplicates: str, id
     (triple,) = rows_of(recipe.output, "select", "triples", Triple)
     assert sorted(each.doc_id for each in triple.negatives) == ids
     assert {each.miner for each in triple.negatives} == {"dense", "bm25"}
-
-
-@pytest.mark.parametrize(
-    ("miners", "remedy"),
-    [("[bm25]", "must be dense; write [dense, bm25]"), ("[dense, dense]", "named twice")],
-)
-def test_miners_that_make_no_sense_are_named(tmp_path: Path, miners: str, remedy: str) -> None:
-    (tmp_path / "docs").mkdir()
-    path = tmp_path / "recipe.yaml"
-    path.write_text(f"output: out\nsources: [{tmp_path}/docs]\nmine: {{miners: {miners}}}\n")
-    problems = check_recipe(load_recipe(str(path)))
-    assert any("recipe.yaml:3" in each and "mine.miners" in each and remedy in each for each in problems)
 
 
 def test_settings_of_bm25_matter_to_no_fingerprint_where_it_does_not_search(tmp_path: Path) -> None:

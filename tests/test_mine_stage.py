@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from oreline import normalise
 from oreline.embeddings.store import VectorStore, vector_key
 from oreline.encoders.identity import identity
 from oreline.recipe.settings import Recipe
-from oreline.records import Candidate, Document, Label, Pair, Query, VectorRow
+from oreline.records import Candidate, Document, FurtherVector, Label, Pair, Query, Side, VectorRow
 from oreline.selection.ceilings import ceiling_of
 
 from house import finish, recipe_for, rows_of, run_stage
@@ -37,16 +38,34 @@ def pair(query_id: str, doc_id: str, label: Label = "positive") -> Pair:
     return Pair(f"d/{query_id}", f"d/{doc_id}", label, "human")
 
 
-def prepare(
+def prepare(  # noqa: PLR0917 - a world
     recipe: Recipe,
     documents: list[Document],
     queries: list[Query],
     pairs: list[Pair],
     vectors: Mapping[str, np.ndarray],
+    further: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({}),
 ) -> None:
-    """Commits ingest, and an embed whose vectors are given by id; an id without one has no row."""
-    encoder = identity(recipe.encoder)
-    store = VectorStore(recipe.cache_folder, encoder.digest, encoder.dimension)
+    """Commits ingest, and an embed whose vectors are given by id; an id without one has no row.
+
+    `further` are the vectors of further encoders, by miner and id.
+    """
+    keys = stored(recipe, "dense", vectors)
+    others = {miner: stored(recipe, miner, its) for miner, its in further.items()}
+    finish(recipe, "ingest", {"documents": documents, "queries": queries, "pairs": pairs})
+
+    def row(own_id: str, side: Side) -> VectorRow:
+        found = [FurtherVector(miner, its[own_id]) for miner, its in sorted(others.items()) if own_id in its]
+        return VectorRow(own_id, side, keys[own_id], found or None)
+
+    rows = [row(each.doc_id, "document") for each in documents if each.doc_id in keys]
+    rows += [row(each.query_id, "query") for each in queries if each.query_id in keys]
+    finish(recipe, "embed", {"vectors": rows})
+
+
+def stored(recipe: Recipe, miner: str, vectors: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Writes vectors into the store of a miner's encoder; returns their keys by id."""
+    encoder = identity(recipe.encoders()[miner])
     keys = {
         own_id: vector_key(encoder.digest, f"{own_id} {vector.tobytes().hex()}") for own_id, vector in vectors.items()
     }
@@ -54,11 +73,8 @@ def prepare(
         padded = np.zeros((len(keys), encoder.dimension), np.float16)
         for row, vector in enumerate(vectors.values()):
             padded[row, : len(vector)] = vector
-        store.write(0, 1, list(keys.values()), padded)
-    finish(recipe, "ingest", {"documents": documents, "queries": queries, "pairs": pairs})
-    rows = [VectorRow(each.doc_id, "document", keys[each.doc_id]) for each in documents if each.doc_id in keys]
-    rows += [VectorRow(each.query_id, "query", keys[each.query_id]) for each in queries if each.query_id in keys]
-    finish(recipe, "embed", {"vectors": rows})
+        VectorStore(recipe.cache_folder, encoder.digest, encoder.dimension).write(0, 1, list(keys.values()), padded)
+    return keys
 
 
 def mine(recipe: Recipe) -> dict[str, Candidate]:

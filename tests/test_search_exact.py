@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oreline.search import reference
-from oreline.search.exact import SPARE_PLACES, Search
+from oreline.search.chunked import SPARE_PLACES
+from oreline.search.exact import Search
+from oreline.search.passes import first_pass
 from oreline.search.scores import Float16, all_scores, float32_error, largest_norm, pair_scores
 from oreline.search.shards import Found, Pairs, Shard, Targets, Tiles, Wanted
 
@@ -83,7 +85,7 @@ def test_equals_float64_brute_force_in_adversarial_worlds(  # noqa: PLR0917 - hy
     targets = Targets(rows, pair_scores(asking, rows, vectors, places), order[places])
     expected = reference.search(asking, cut(vectors, order, masks, []), wanted, targets)
     shards = cut(vectors, order, masks, edges)
-    found = Search(asking, lambda: shards, wanted, targets, tiles=Tiles(query_tile, document_tile)).run()
+    found = Search(asking, lambda: shards, wanted, targets, first_pass("cpu", Tiles(query_tile, document_tile))).run()
     assert_equal(found, expected)
 
 
@@ -134,7 +136,7 @@ def test_a_vector_that_is_not_finite_is_named() -> None:
     vectors = np.full((3, 4), 0.5, np.float16)
     vectors[1, 2] = np.nan
     search = Search(vectors[:1], lambda: [Shard(vectors, np.arange(3))], [Wanted(1, np.array([np.inf]))])
-    with pytest.raises(ValueError, match="vector 1 of 3 is not finite"):
+    with pytest.raises(ValueError, match="vector of document 1 is not finite"):
         search.run()
 
 
@@ -156,5 +158,5 @@ def test_the_gpu_finds_what_float64_finds() -> None:
     wanted = [Wanted(50, np.full(200, np.inf)), Wanted(10, np.full(200, 0.05))]
     rows = np.arange(200)
     targets = Targets(rows, pair_scores(queries, rows, vectors, rows), rows)
-    found = Search(queries, lambda: shards, wanted, targets, device="cuda").run()
+    found = Search(queries, lambda: shards, wanted, targets, first_pass("cuda")).run()
     assert_equal(found, reference.search(queries, shards, wanted, targets))

@@ -26,6 +26,7 @@ BRANCHES: dict[str, object] = {
         "caps": {"per_document": 1, "choose": "rating"},
     },
     "select": {"near_queries": {}},
+    "mine": {"index": {"kind": "faiss_hnsw"}},
     "dedup": {"components": "distributed"},
     "decontaminate": {"against": [{"path": "unread.txt"}]},
     "synthesize": {"writers": ["retrieval/multi_hop", "retrieval/persona"]},
@@ -72,7 +73,7 @@ def test_no_edge_of_a_stage_is_pickled(stage: Stage, tmp_path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("stage", ["dedup", "filter", "judge", "select", "synthesize"])
+@pytest.mark.parametrize("stage", ["dedup", "filter", "judge", "mine", "select", "synthesize"])
 def test_no_edge_of_an_optional_step_is_pickled(stage: str, tmp_path: Path) -> None:
     assert pickled_edges(graph_of(BY_NAME[stage], tmp_path, **BRANCHES)) == []
 

@@ -12,6 +12,7 @@ from oreline.ids import Json, sha256_json
 from oreline.prompting.prompt import Prompt
 from oreline.reasons import UNANSWERED
 from oreline.recipe.settings import Recipe, Source
+from oreline.recipe.settings.mine import DENSE
 from oreline.stages.catalog import STAGES, Stage, model_of
 from oreline.tables.manifest import Manifest, broken_parts, read_manifest
 from oreline.writing.catalog import chains_of
@@ -90,11 +91,12 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
 
         return {"against": known_digests(recipe)}
     if stage.name == "embed":
-        from oreline.encoders.identity import identity
-        from oreline.encoders.prefixes import prefixes_of
+        return _encoder_ingredients(recipe)
+    if stage.name == "mine":
+        from oreline.search.imported.checks import files_of
 
-        encoder = identity(recipe.encoder)
-        return {"encoder": encoder.digest, "prefixes": asdict(prefixes_of(recipe.encoder, encoder.folder))}
+        runs: dict[str, Json] = {name: _files(files_of(settings)) for name, settings in recipe.runs().items()}
+        return {"runs": runs} if runs else {}
     if stage.name == "export":
         from oreline.exporters.texts import texts_of
 
@@ -103,6 +105,19 @@ def _outside_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:
     prompts = [[each.id, each.digest, sha256_json(each.answer_schema)] for each in prompts_of(recipe, stage.name)]
     found: dict[str, Json] = {"prompts": cast("Json", prompts)} if prompts else {}
     return {**found, **_writers_ingredients(recipe, stage), **_cross_encoder_ingredients(recipe, stage)}
+
+
+def _encoder_ingredients(recipe: Recipe) -> dict[str, Json]:
+    """Returns the identities and prefixes of the encoders whose vectors are used."""
+    from oreline.encoders.identity import identity
+    from oreline.encoders.prefixes import prefixes_of
+
+    found: dict[str, Json] = {}
+    for name, settings in recipe.encoders().items():
+        encoder = identity(settings)
+        found[name] = {"encoder": encoder.digest, "prefixes": asdict(prefixes_of(settings, encoder.folder))}
+    reference = cast("dict[str, Json]", found.pop(DENSE))
+    return {**reference, "further": found} if found else reference
 
 
 def _cross_encoder_ingredients(recipe: Recipe, stage: Stage) -> dict[str, Json]:

@@ -10,8 +10,9 @@ from oreline.errors import OrelineError, PreflightError
 from oreline.fingerprint import prompts_of
 from oreline.planning import Planned, chosen_stages, plan_stages
 from oreline.recipe.checks import check_recipe
-from oreline.recipe.loading import LoadedRecipe, load_recipe
-from oreline.recipe.settings import Llm, Recipe, Source
+from oreline.recipe.loading import LoadedRecipe, stored_recipe
+from oreline.recipe.settings import Encoder, Llm, Recipe, Source
+from oreline.recipe.settings.mine import DENSE
 from oreline.stages.catalog import BY_NAME, models_of
 from oreline.tables.manifest import whole_manifest
 
@@ -39,16 +40,21 @@ def check(
     problems.extend(list(_dedup_problems(recipe)))
     problems.extend(list(_benchmark_problems(recipe)))
     problems.extend(list(_prompt_problems(recipe)))
+    problems.extend(list(_run_problems(recipe, only, until)))
     problems.extend(list(_output_problems(recipe, adopt_from)))
     problems.extend(_encoder_problems(recipe, only, until))
     plan: list[Planned] = []
     if problems and not contradictions and adopt_from is None:
         # Nothing can be planned yet, but stages that were never run will run: what they need is said at once.
         problems.extend(list(_llm_problems(recipe, _never_run(recipe, only, until), access=access)))
+        problems.extend(_service_problems(recipe, _never_run(recipe, only, until), access=access))
+        problems.extend(_index_problems(recipe, _never_run(recipe, only, until)))
     if not problems:
         try:
             plan = plan_stages(recipe, only=only, until=until, adopt_from=adopt_from)
             problems.extend(list(_llm_problems(recipe, plan, access=access)))
+            problems.extend(_service_problems(recipe, plan, access=access))
+            problems.extend(_index_problems(recipe, plan))
         except OrelineError as error:
             problems.append(str(error))
     if problems:
@@ -150,7 +156,7 @@ def _of_another_recipe(recipe: Recipe, stored: str) -> Iterator[str]:
     from oreline.sources.discovery import dataset_name
 
     try:
-        old = load_recipe(stored).recipe
+        old = stored_recipe(stored)
     except OrelineError as error:
         yield f"output: {stored} cannot be read ({error}); choose another output or delete that folder"
         return
@@ -176,11 +182,50 @@ def _encoder_problems(recipe: Recipe, only: str | None, until: str | None) -> It
     if embed.skipped(recipe) is None and embed in chosen_stages(only, until):
         from oreline.encoders.identity import identity
 
-        yield from _told(lambda: identity(recipe.encoder))
+        for name, encoder in recipe.encoders().items():
+            problems = _told(lambda encoder=encoder: identity(encoder))  # type: ignore[misc]  # bound now, not later
+            yield from problems if name == DENSE else (f"mine.encoders.{name}: {each}" for each in problems)
     elif recipe.export.prefixes and BY_NAME["export"] in chosen_stages(only, until):
         from oreline.exporters.texts import texts_of
 
         yield from _told(lambda: texts_of(recipe))
+
+
+def _services(recipe: Recipe, plan: Sequence[Planned]) -> dict[str, Encoder]:
+    """Returns the encoders behind an API that a plan may ask, by the key of their section."""
+    if all(each.stage.name != "embed" or each.status not in ("run", "depends") for each in plan):
+        return {}
+    names = {name: "encoder" if name == DENSE else f"mine.encoders.{name}" for name in recipe.encoders()}
+    return {names[name]: each for name, each in recipe.encoders().items() if each.provider in ("gemini", "openai")}
+
+
+def _service_problems(recipe: Recipe, plan: Sequence[Planned], *, access: bool) -> Iterator[str]:
+    """Yields what keeps services of vectors from being asked: keys, packages, budgets."""
+    from oreline.encoders.remote.telling import problems
+
+    for section, settings in _services(recipe, plan).items():
+        yield from (
+            each if section == "encoder" else f"{section}: {each}" for each in problems(settings, access=access)
+        )
+
+
+def _index_problems(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+    """Yields what stands in the way of an approximate index, if mine may run."""
+    index = recipe.mine.index
+    if index == "exact" or all(each.stage.name != "mine" or each.status not in ("run", "depends") for each in plan):
+        return
+    from oreline.encoders.devices import first_device
+    from oreline.search.approximate.libraries import problems
+
+    yield from problems(index, first_device(recipe.encoder))
+
+
+def _run_problems(recipe: Recipe, only: str | None, until: str | None) -> Iterator[str]:
+    mine = BY_NAME["mine"]
+    if mine.skipped(recipe) is None and mine in chosen_stages(only, until):
+        from oreline.search.imported.checks import run_problems
+
+        yield from run_problems(recipe)
 
 
 def models_called(recipe: Recipe, plan: Sequence[Planned]) -> dict[Llm, list[str]]:
@@ -210,6 +255,10 @@ def models_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
         yield f"{models} for {', '.join(stages)}: {access}, {prices}, budget {limit}{default}"
         yield from (f"warning: {sentence}" for sentence in retirements(members))
         yield from (f"warning: {sentence}" for each in members for sentence in unheeded(each))
+    for section, settings in _services(recipe, plan).items():
+        from oreline.encoders.remote.telling import told
+
+        yield told(section, settings)
 
 
 def _llm_problems(recipe: Recipe, plan: Sequence[Planned], *, access: bool) -> Iterator[str]:
@@ -230,6 +279,14 @@ def judge_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
     from oreline.judging.telling import told
 
     if any(planned.stage.name == "judge" and planned.status in ("run", "depends") for planned in plan):
+        yield from told(recipe)
+
+
+def mine_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
+    """Yields which miners there are, if mine may run with more than the recipe's own encoder."""
+    from oreline.search.telling import told
+
+    if any(planned.stage.name == "mine" and planned.status in ("run", "depends") for planned in plan):
         yield from told(recipe)
 
 

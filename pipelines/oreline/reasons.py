@@ -10,8 +10,8 @@ REASONS: dict[str, str] = {
     "empty": "there is no text",
     "too_long": "the document is longer than the source's max_tokens and is not chunked",
     "conflicting_id": "one id stands for different texts",
-    "unknown_query": "a judgement names a query that the source does not have",
-    "unknown_document": "a judgement names a document that the source does not have or that was rejected",
+    "unknown_query": "a judgement, or a line of mine.runs, names a query that is not there",
+    "unknown_document": "a judgement, or a line of mine.runs, names a document that is not there or was rejected",
     "no_judgement": "a query has no judgement in the splits that are read",
     # dedup
     "exact_duplicate": "title and text equal another document's after normalisation",
@@ -50,6 +50,10 @@ REASONS: dict[str, str] = {
     "not_scored": "the cross-encoder gave no score that is a number",
     # embed
     "not_encodable": "the encoder cannot take the text",
+    # mine: lines of mine.runs
+    "ambiguous_id": "several datasets have the id, and none is named",
+    "repeated_line": "another line holds the same query and document, with a better score or earlier",
+    "no_score": "the score or rank is not a finite number",
     # select
     "no_positive": "the query has no positive document left",
     "not_mined": "mining has no score to select by: the query or its positives have no vector",

@@ -122,12 +122,21 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class FurtherVector:
+    """The same text's vector by one of `mine.encoders`."""
+
+    miner: str = column("Name of the miner that searches this encoder's vectors.", required=True)
+    vector_key: str = column("Key in that encoder's store.", required=True)
+
+
+@dataclass(frozen=True)
 class VectorRow:
     """One text that has a vector in the store."""
 
     id: str = column("doc_id or query_id.", required=True)
     side: Side = column("Which of the two.", required=True)
     vector_key: str = column("Key in the store: sha256 of the encoder's identity and the rendered text.", required=True)
+    others: list[FurtherVector] | None = column("By further encoders, sorted by miner; null if there are none.")
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,9 @@ class Scored:
 
     doc_id: str = column("The document.", required=True)
     rank: int = column("1 + the documents ahead of it that are not positives of the query.", required=True)
-    score: float = column("float64 dot product of the stored unit vectors, -1 to 1.", required=True)
+    score: float = column(
+        "Reference score: float64 dot product of stored unit vectors, -1 to 1; or the score of a file.", required=True
+    )
 
 
 @dataclass(frozen=True)
@@ -145,7 +156,7 @@ class Hit:
 
     miner: str = column("Name of the miner.", required=True)
     rank: int = column("Rank in that miner's list, from 1, positives and excluded documents left out.", required=True)
-    score: float = column("That miner's score.", required=True)
+    score: float | None = column("That miner's score; null for an imported list that has an order and no scores.")
 
 
 @dataclass(frozen=True)

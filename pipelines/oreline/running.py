@@ -27,7 +27,7 @@ from oreline.llm.spending import Spending, purse, spent
 from oreline.lock import check_held, hold
 from oreline.logs import log_file
 from oreline.planning import chosen_stages, units_of
-from oreline.preflight import check, dedup_told, judge_told, models_told
+from oreline.preflight import check, dedup_told, judge_told, mine_told, models_told
 from oreline.progress import LINE_SECONDS, ProgressLine, duration
 from oreline.recipe.loading import dump_recipe, load_recipe, recipe_from
 from oreline.recipe.settings import Recipe
@@ -100,7 +100,7 @@ def run(
         held.enter_context(log_file(made.output, verbose=verbose))
         held.enter_context(_endings_logged(made))
         _prepare(made)
-        for told in (*dedup_told(made, plan, warnings_only=True), *judge_told(made, plan)):
+        for told in (*dedup_told(made, plan, warnings_only=True), *mine_told(made, plan), *judge_told(made, plan)):
             _say(told)
         session = _Session(made, adopt_from, tuple(beam_options))
         stages = tuple(session.run_all(only, until))
@@ -188,7 +188,9 @@ def execute(job: Job, stage: Stage, now: Pending, beam_options: Sequence[str]) -
     tidy(job.output, stage)
     llm = model_of(job.recipe, stage.name)
     money = purse(job.output, job.recipe.cache_folder, llm) if llm is not None else None
-    line = ProgressLine(sys.stderr, stage.name, units_of(job.recipe, stage), time.monotonic, money)
+    units = units_of(job.recipe, stage)
+    total = None if units is None else units * stage.rounds(job.recipe)
+    line = ProgressLine(sys.stderr, stage.name, total, time.monotonic, money)
     try:
         _watch(job, stage, now, beam_options, line)
         manifest = settled(job.output, stage, now)

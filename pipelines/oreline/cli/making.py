@@ -73,7 +73,7 @@ def plan(
     from oreline.forecast.counters import at_the_provider, nowhere
     from oreline.forecast.telling import Telling
     from oreline.forecast.whole import forecast
-    from oreline.preflight import check, dedup_told, judge_told
+    from oreline.preflight import check, dedup_told, judge_told, mine_told
     from oreline.reports.plan import plan_json, plan_report
 
     loaded = with_old_cache(loaded, adopt_from)
@@ -87,7 +87,11 @@ def plan(
         click.echo(json.dumps(plan_json(planned, costs), ensure_ascii=False, indent=2))
         return
     print_in_terminal(plan_report(planned, costs))
-    for told in (*dedup_told(loaded.recipe, planned), *judge_told(loaded.recipe, planned)):
+    for told in (
+        *dedup_told(loaded.recipe, planned),
+        *mine_told(loaded.recipe, planned),
+        *judge_told(loaded.recipe, planned),
+    ):
         click.echo(told)
 
 

@@ -6,13 +6,15 @@ from oreline.errors import OrelineError
 from oreline.recipe import words
 from oreline.recipe.benchmarks import benchmark_problems
 from oreline.recipe.filtering import filter_problems
+from oreline.recipe.indexing import index_problems
 from oreline.recipe.loading import LoadedRecipe
+from oreline.recipe.miners import miner_problems
 from oreline.recipe.models import model_problems
 from oreline.recipe.scorers import scorer_problems
 from oreline.recipe.settings import Caps, QueryNearness, Source
 from oreline.recipe.verdicts import needing_verdicts
 from oreline.recipe.writers import made_datasets, writer_problems
-from oreline.stages.catalog import BY_NAME, judge_skipped, mining_skipped
+from oreline.stages.catalog import BY_NAME, embedding_skipped, judge_skipped, mining_skipped
 
 MOST_PERMUTATIONS = 16_384
 
@@ -28,9 +30,11 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
     problems += _nearness(loaded)
     problems += filter_problems(loaded)
     problems += _ranges(loaded)
+    problems += miner_problems(loaded)
     problems += benchmark_problems(loaded)
     problems += model_problems(loaded)
     problems += scorer_problems(loaded)
+    problems += index_problems(loaded)
     problems += _stages(loaded)
     if datasets is not None:
         problems += _dataset_lists(loaded, datasets)
@@ -113,11 +117,10 @@ def _verdicts(loaded: LoadedRecipe) -> Iterator[str]:
 
 def _vectors(loaded: LoadedRecipe) -> Iterator[str]:
     skipped = mining_skipped(loaded.recipe)
-    if loaded.recipe.select.near_queries is not None and skipped is not None:
+    if loaded.recipe.select.near_queries is not None and (without := embedding_skipped(loaded.recipe)) is not None:
         yield loaded.problem(
             "select.near_queries",
-            f"it compares the vectors of embed, but embed is skipped ({skipped}); leave the key out, or ask for "
-            "negatives",
+            f"it compares the vectors of embed, but embed is skipped ({without}); leave the key out, or change that",
         )
     if loaded.recipe.select.gates.score_quantile is not None and skipped is not None:
         yield loaded.problem(
@@ -156,14 +159,6 @@ def _ranges(loaded: LoadedRecipe) -> Iterator[str]:
             f"(mine.top_k + mine.spare); begin earlier or raise mine.top_k",
         )
     yield from _narrow_window(loaded)
-    if (repeated := len(set(recipe.mine.miners)) < len(recipe.mine.miners)) or recipe.mine.miners[0] != "dense":
-        yield loaded.problem(
-            "mine.miners",
-            "a miner is named twice; name each once"
-            if repeated
-            else f"the first miner is the reference, whose scores all rules read, and must be dense; "
-            f"write [dense, {', '.join(each for each in recipe.mine.miners if each != 'dense')}]",
-        )
     if recipe.select.per_miner is not None and len(recipe.mine.miners) == 1:
         yield loaded.problem(
             "select.per_miner",

@@ -6,6 +6,7 @@ from oreline.reports.contamination import benchmarks_report
 from oreline.reports.fates import fates_table
 from oreline.reports.finished import manifests_of
 from oreline.reports.judges import judges_report
+from oreline.reports.miners import miners_report
 from oreline.reports.plain import Report, words
 from oreline.reports.selection import warnings_of
 from oreline.reports.triples import sample_triples, triple_card
@@ -30,6 +31,8 @@ def ending(result: RunResult, examples: int, seed: int) -> Report:
         drawn = sample_triples(result.output, examples, seed)
         report.append(words(f"{len(drawn)} of {result.triples:,} triples, drawn by a hash of their ids:\n", "bold"))
         report += [triple_card(each) for each in drawn]
+    if "mine" in manifests:
+        report += miners_report(manifests["mine"])
     if "judge" in manifests:
         report += judges_report(manifests["judge"])
     if result.spent.stages:

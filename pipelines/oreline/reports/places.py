@@ -10,13 +10,17 @@ from oreline.records import ROW_TYPES
 from oreline.stages.catalog import BY_NAME, STAGES
 
 _REQUEST_KEY = re.compile("[0-9a-f]{64}")
+_VECTORS = re.compile("(^|/)vectors(/[0-9a-f]{64})?$")
 _JOURNAL = re.compile("(^|/)journal(/v1(/[0-9a-f]{2})?)?$")
 
-Kind = Literal["output", "stage", "table", "train", "journal", "answers", "manifest", "recipe", "parquet", "jsonl"]
+Kind = Literal[
+    "output", "stage", "table", "train", "journal", "answers", "vectors", "manifest", "recipe", "parquet", "jsonl"
+]
 
 READABLE = (
     "an output folder, <output>/<stage>, <output>/<stage>/<table>, <output>/<table>, <output>/train or a file "
-    "below it, a manifest.json, a journal folder, <journal>/<request key>, a recipe.yaml, a .parquet or a .jsonl file"
+    "below it, a manifest.json, a journal folder, <journal>/<request key>, a folder of vectors (<cache>/vectors), "
+    "a recipe.yaml, a .parquet or a .jsonl file"
 )
 
 
@@ -81,8 +85,8 @@ def _folder(path: str) -> Place | None:
     output, _, stage = parent.rpartition("/")
     if name in ROW_TYPES and stage in BY_NAME and files.exists(files.join(parent, "manifest.json")):
         return Place("table", path, output or ".", stage, name)
-    if _JOURNAL.search(path) or files.exists(files.join(path, "v1")):
-        return Place("journal", path)
+    if _VECTORS.search(path) or _JOURNAL.search(path) or files.exists(files.join(path, "v1")):
+        return Place("vectors" if _VECTORS.search(path) else "journal", path)
     if _finished(path) or files.exists(files.join(path, "recipe.yaml")):
         return Place("output", path, path)
     steps = path.split("/")

@@ -1,58 +1,51 @@
-"""Exact places: how many documents stand ahead of a given one, counted in float32 and decided in float64."""
+"""Exact places: how many documents stand ahead of a given one; what a first pass cannot tell apart, float64 decides."""
 
 import numpy as np
-import torch
 
-from oreline.search.scores import Float16, pair_scores
+from oreline.search.first_pass import Tile
+from oreline.search.scores import Int64, pair_scores
 from oreline.search.shards import Shard, Targets
 
-_CELLS_AT_ONCE = 1 << 25
+_PAIRS_AT_ONCE = 1 << 20
+
+
+def wins(tile: Tile, shard: Shard, targets: Int64, places: Int64) -> Int64:
+    """Returns, per target of the tile, how many of some documents stand ahead of it: better, or equal and earlier.
+
+    The documents are given as pairs (target, row of the shard), each pair once.
+    """
+    ahead = np.zeros(len(tile.targets.queries), np.int64)
+    asked = tile.targets
+    for start in range(0, len(targets), _PAIRS_AT_ONCE):
+        target, place = targets[start : start + _PAIRS_AT_ONCE], places[start : start + _PAIRS_AT_ONCE]
+        scores = pair_scores(tile.queries, asked.queries[target], shard.vectors, place)
+        ahead_of = (scores > asked.scores[target]) | (
+            (scores == asked.scores[target]) & (shard.order[place] < asked.order[target])
+        )
+        ahead += np.bincount(target[ahead_of], minlength=len(ahead))
+    return ahead
 
 
 class Counter:
-    """Counts, while tiles of scores pass, the documents ahead of each target: a higher score, or as high and earlier.
+    """The counts of all targets, while tile after tile of queries passes."""
 
-    Documents within the float32 error of a target's score are scored exactly; all others are told apart without it.
-    """
-
-    def __init__(self, queries: Float16, targets: Targets) -> None:
-        self._queries = queries
-        self._targets = targets
-        self._by_query = np.argsort(targets.queries, kind="stable")
-        self._sorted = targets.queries[self._by_query]
+    def __init__(self, targets: Targets) -> None:
+        self._by_query = np.argsort(targets.queries, kind="stable").astype(np.int64)
+        self._sorted = Targets(
+            targets.queries[self._by_query], targets.scores[self._by_query], targets.order[self._by_query]
+        )
         self.ahead = np.zeros(len(targets.queries), np.int64)
 
-    def count(self, scores: torch.Tensor, part: slice, shard: Shard, start: int, error: float) -> None:
-        """Takes a tile: float32 scores of the queries `part` and the shard's documents from `start`."""
-        first, last = np.searchsorted(self._sorted, [part.start, part.stop])
-        step = max(1, _CELLS_AT_ONCE // max(1, scores.shape[1]))
-        for begin in range(int(first), int(last), step):
-            self._count(scores, self._by_query[begin : min(begin + step, int(last))], part, shard, start, error)
+    def of(self, part: slice) -> Targets:
+        """Returns the targets of some queries, ascending; their rows count from the first of these queries."""
+        mine = self._slice(part)
+        targets = self._sorted
+        return Targets(targets.queries[mine] - part.start, targets.scores[mine], targets.order[mine])
 
-    def _count(  # noqa: PLR0917 - a tile with its place
-        self,
-        scores: torch.Tensor,
-        chosen: np.ndarray[tuple[int, ...], np.dtype[np.intp]],
-        part: slice,
-        shard: Shard,
-        start: int,
-        error: float,
-    ) -> None:
-        targets = self._targets
-        rows = torch.from_numpy(targets.queries[chosen] - part.start).to(scores.device)
-        exact = torch.from_numpy(targets.scores[chosen]).to(scores.device)[:, None]
-        # The error bound is twice what can happen, so rounding these limits to float32 loses nothing.
-        high, low = (exact + error).float(), (exact - error).float()
-        mine = scores[rows]
-        above = mine > high
-        self.ahead[chosen] += above.sum(dim=1).cpu().numpy()
-        near_target, near_place = torch.nonzero((mine >= low) & ~above, as_tuple=True)
-        if len(near_target) == 0:
-            return
-        target = chosen[near_target.cpu().numpy()]
-        place = near_place.cpu().numpy() + start
-        near = pair_scores(self._queries, targets.queries[target], shard.vectors, place)
-        wins = (near > targets.scores[target]) | (
-            (near == targets.scores[target]) & (shard.order[place] < targets.order[target])
-        )
-        np.add.at(self.ahead, target[wins], 1)
+    def add(self, part: slice, ahead: Int64) -> None:
+        """Takes the counts of the targets that `of` gave."""
+        self.ahead[self._by_query[self._slice(part)]] += ahead
+
+    def _slice(self, part: slice) -> slice:
+        first, last = np.searchsorted(self._sorted.queries, [part.start, part.stop])
+        return slice(int(first), int(last))

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numba import njit
 
 from oreline.recipe.settings import Bm25
+from oreline.search.hits import Hits
 from oreline.search.postings import Int32, Postings, Statistics
 from oreline.search.scores import Float16, Float64, Int64, pair_scores
 from oreline.search.shards import Pairs, Ranked, Shard, best_of
@@ -43,14 +44,6 @@ def asking(terms: pa.Array, counts: pa.Array, vectors: Float16) -> Asking:
     sizes = np.asarray(pc.list_value_length(terms), np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     return Asking(unique, starts, places.astype(np.int64), np.asarray(counts.flatten(), np.int64), vectors)
-
-
-@dataclass(frozen=True)
-class Lexical:
-    """Each query's best documents by BM25 (only such as share a word with it), and their reference scores."""
-
-    ranked: Ranked
-    reference: Float64
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,7 @@ def _weight(settings: Bm25, documents: int, holding: int) -> float:
             return math.log(documents / holding)
 
 
-def search(asking: Asking, parts: Iterable[Part], statistics: Statistics, settings: Bm25, k: int) -> Lexical:
+def search(asking: Asking, parts: Iterable[Part], statistics: Statistics, settings: Bm25, k: int) -> Hits:
     """Returns each query's best k documents with a score above 0, ties by order, and their exact dot products.
 
     What `left_out[0]` of a part's shard names is left out. A word that is in no document counts for nothing.
@@ -102,7 +95,7 @@ def search(asking: Asking, parts: Iterable[Part], statistics: Statistics, settin
         chosen = best_of(merged, k)
         best = Ranked(merged.queries[chosen], merged.order[chosen], merged.scores[chosen])
         dots = np.concatenate([dots, fresh])[chosen]
-    return Lexical(best, dots)
+    return Hits(best, dots)
 
 
 @dataclass(frozen=True)

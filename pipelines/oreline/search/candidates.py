@@ -5,23 +5,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from oreline.search.bm25 import Lexical
 from oreline.search.corpus import Corpus
+from oreline.search.hits import Hits
 from oreline.search.questions import Asked, Questions
 from oreline.search.scores import Int64
-from oreline.search.shards import Found, Ranked
+from oreline.search.shards import Ranked
 from oreline.tables.schema import table_schema
-
-DENSE = "dense"
 
 
 def candidates(  # noqa: PLR0917 - what a search is asked and what it found
-    questions: Questions, corpus: Corpus, order: Int64, ranks: Int64, found: Found, others: Mapping[str, Lexical]
+    questions: Questions, corpus: Corpus, order: Int64, ranks: Int64, lists: Mapping[str, Hits], spare: Ranked
 ) -> pa.Table:
     """Returns a row per query: its positives and known negatives best first, and its pool.
 
-    `order` and `ranks` belong to the entries of `questions.asked`; `found` holds the reference miner's list and the
-    spare one, `others` the lists of other miners by their names.
+    `order` and `ranks` belong to the entries of `questions.asked`; `lists` are what the miners found, by their names,
+    and `spare` the reference miner's best below the ceiling.
     """
     count = len(questions.query_ids)
     return pa.table(
@@ -29,7 +27,7 @@ def candidates(  # noqa: PLR0917 - what a search is asked and what it found
             pa.array(questions.query_ids, pa.string()),
             _placed(questions.asked, questions.asked.positive, corpus, order, ranks, count),
             _placed(questions.asked, ~questions.asked.positive, corpus, order, ranks, count),
-            _pool(corpus, found, others, count),
+            _pool(corpus, lists, spare, count),
         ],
         schema=table_schema("candidates"),
     )
@@ -59,35 +57,40 @@ def _placed(  # noqa: PLR0917 - the columns of one side
     return _lists(columns, asked.queries[chosen], count, kind)
 
 
-def _pool(corpus: Corpus, found: Found, others: Mapping[str, Lexical], count: int) -> pa.Array:
+def _pool(corpus: Corpus, lists: Mapping[str, Hits], spare: Ranked, count: int) -> pa.Array:
     """Returns the union of all lists per query, best by reference score first; a spare document alone has no hit."""
-    top, spare = found.lists
     kind = table_schema("candidates").field("pool").type
-    named = [(DENSE, top), *((name, each.ranked) for name, each in others.items())]
-    every = [*(ranked for _, ranked in named), spare]
+    every = [*(each.ranked for each in lists.values()), spare]
     queries = np.concatenate([each.queries for each in every])
     order = np.concatenate([each.order for each in every])
-    scores = np.concatenate([top.scores, *(each.reference for each in others.values()), spare.scores])
+    scores = np.concatenate([*(each.reference for each in lists.values()), spare.scores])
     width = 1 + int(order.max(initial=0))
     # The same document has the same reference score in every list, bit for bit.
     unique, first, places = np.unique(queries * width + order, return_index=True, return_inverse=True)
     sorting = first[np.lexsort((order[first], -scores[first], queries[first]))]
     place_of = np.empty(len(unique), np.int64)
     place_of[places[sorting]] = np.arange(len(sorting))
-    hits = _hits(named, place_of[places], len(unique), kind.value_type.field("hits").type)
+    hits = _hits(lists, place_of[places], len(unique), kind.value_type.field("hits").type)
     columns = [corpus.ids_of(order[sorting]), pa.array(scores[sorting]), hits]
     return _lists(columns, queries[sorting], count, kind)
 
 
-def _hits(named: Sequence[tuple[str, Ranked]], places: Int64, count: int, kind: pa.DataType) -> pa.Array:
+def _hits(lists: Mapping[str, Hits], places: Int64, count: int, kind: pa.DataType) -> pa.Array:
     """Returns a list per pool entry: the hits of all miners in their order; `places` are the entries of all hits."""
-    ranks = np.concatenate([_ranks(ranked) for _, ranked in named])
-    scores = np.concatenate([ranked.scores for _, ranked in named])
-    miners = np.repeat(np.arange(len(named)), [len(ranked.queries) for _, ranked in named])
+    found = [each.ranked for each in lists.values()]
+    ranks = np.concatenate([np.empty(0, np.int64), *(_ranks(ranked) for ranked in found)])
+    scores = np.concatenate([np.empty(0), *(ranked.scores for ranked in found)])
+    lengths = [len(ranked.queries) for ranked in found]
+    miners = np.repeat(np.arange(len(lists)), lengths)
+    unscored = [
+        np.zeros(length, np.bool_) if each.scored is None else ~each.scored
+        for each, length in zip(lists.values(), lengths, strict=True)
+    ]
     owners = places[: len(ranks)]
     sorting = np.lexsort((miners, owners))
-    names = pa.array([name for name, _ in named], pa.string()).take(pa.array(miners[sorting]))
-    return _lists([names, pa.array(ranks[sorting]), pa.array(scores[sorting])], owners[sorting], count, kind)
+    names = pa.array(list(lists), pa.string()).take(pa.array(miners[sorting]))
+    own = pa.array(scores[sorting], mask=np.concatenate([np.empty(0, np.bool_), *unscored])[sorting])
+    return _lists([names, pa.array(ranks[sorting]), own], owners[sorting], count, kind)
 
 
 def _ranks(ranked: Ranked) -> Int64:

@@ -18,64 +18,98 @@ Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+Halves = npt.NDArray[np.uint16]
+"""float16 numbers as their bits, for kernels that numba compiles: it knows no float16 on a CPU."""
 
 LARGEST_NORM = 5.6
 """Two vectors up to this length have an exact float64 dot product (5.6 squared is below 32)."""
 
 _UNIT_ROUNDOFF = 2.0**-24
+_SCALE = np.float32(2.0**112)
+_NAN = np.float32("nan")
 
 
-def _dot_products(left: Float32, left_rows: Int64, right: Float32, right_rows: Int64, scores: Float64) -> None:
-    for pair in range(len(left_rows)):
-        one, other = left[left_rows[pair]], right[right_rows[pair]]
-        total = 0.0
-        for place in range(len(one)):
-            total += np.float64(one[place]) * np.float64(other[place])
-        scores[pair] = total
+class Unfit(ValueError):
+    """A vector that cannot be searched: `row` of its array; `problem` says why, after 'vector 3 of 10'."""
+
+    def __init__(self, row: int, rows: int, problem: str) -> None:
+        super().__init__(f"vector {row} of {rows} {problem}")
+        self.row = row
+        self.problem = problem
+
+
+def _half(bits: np.uint16) -> np.float32:
+    """Returns a float16 number from its bits: exponent and digits move, and the exponents' offsets differ by 112."""
+    wide = np.int32(bits)
+    value = np.int32(((wide & 0x7FFF) << 13) | ((wide & 0x8000) << 16)).view(np.float32)
+    return value * (_NAN if (wide & 0x7C00) == 0x7C00 else _SCALE)
+
+
+half = cast("Callable[[np.uint16], np.float32]", njit(_half, inline="always"))
+
+
+def _dot(left: Halves, right: Halves) -> float:
+    total = 0.0
+    for place in range(len(left)):
+        total += np.float64(half(left[place])) * np.float64(half(right[place]))
+    return total
 
 
 # Any order of summing gives the same bits, so the compiler may choose one that fills the vector registers.
-_fill = cast(
-    "Callable[[Float32, Int64, Float32, Int64, Float64], None]", njit(_dot_products, fastmath={"reassoc", "contract"})
-)
+dot = cast("Callable[[Halves, Halves], float]", njit(_dot, fastmath={"reassoc", "contract"}))
+
+
+def _dot_products(left: Halves, left_rows: Int64, right: Halves, right_rows: Int64, scores: Float64) -> None:
+    for pair in range(len(left_rows)):
+        scores[pair] = dot(left[left_rows[pair]], right[right_rows[pair]])
+
+
+_fill = cast("Callable[[Halves, Int64, Halves, Int64, Float64], None]", njit(_dot_products, nogil=True))
+
+
+def halves(vectors: Float16) -> Halves:
+    """Returns the bits of float16 vectors."""
+    return np.ascontiguousarray(vectors).view(np.uint16)
 
 
 def pair_scores(left: Float16, left_rows: Int64, right: Float16, right_rows: Int64) -> Float64:
     """Returns the score of each pair (left[left_rows[i]], right[right_rows[i]]).
 
     Compiled by numba at first use: gathering rows and multiplying them in numpy or torch took thirty times as long.
+    Works outside the interpreter's lock.
     """
     scores = np.empty(len(left_rows), np.float64)
-    _fill(*_wide(left, left_rows), *_wide(right, right_rows), scores)
+    _fill(halves(left), left_rows, halves(right), right_rows, scores)
     return scores
-
-
-def _wide(vectors: Float16, rows: Int64) -> tuple[Float32, Int64]:
-    """Returns float32 vectors and rows into them; only the rows that are asked for, if that is less to convert."""
-    if len(rows) < len(vectors):
-        vectors, rows = vectors[rows], np.arange(len(rows))
-    # Through torch, whose conversion from float16 is ten times numpy's.
-    return torch.from_numpy(np.ascontiguousarray(vectors)).float().numpy(), rows
 
 
 def all_scores(left: Float16, right: Float16) -> Float64:
     """Returns the scores of all pairs, left rows x right rows."""
-    return left.astype(np.float64) @ right.astype(np.float64).T
+    # Through torch, whose conversion from float16 is ten times numpy's.
+    one, other = (torch.from_numpy(np.ascontiguousarray(each)).double() for each in (left, right))
+    return (one @ other.T).numpy()
 
 
 def largest_norm(vectors: Float16) -> float:
-    """Returns the length of the longest row; raises ValueError if a row is not finite or too long for exact scores."""
+    """Returns the length of the longest row; raises Unfit if a row is not finite or too long for exact scores."""
     if len(vectors) == 0:
         return 0.0
-    longest = float(torch.linalg.vector_norm(torch.from_numpy(vectors).float(), dim=1).max())
-    if not np.isfinite(longest):
-        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-        raise ValueError(f"vector {row} of {len(vectors)} is not finite; encode it again")
-    if longest > LARGEST_NORM:
-        raise ValueError(
-            f"a vector has length {longest:.3g}; stored vectors have length 1, at most {LARGEST_NORM} here"
-        )
+    norms = torch.linalg.vector_norm(torch.from_numpy(vectors).float(), dim=1)
+    longest = float(norms.max())
+    if not longest <= LARGEST_NORM:
+        unfit(vectors, int(torch.nonzero(~(norms <= LARGEST_NORM))[0]))
     return longest
+
+
+def unfit(vectors: Float16, row: int) -> None:
+    """Raises Unfit for a row of some vectors."""
+    length = float(np.linalg.norm(vectors[row].astype(np.float64)))
+    problem = (
+        f"has length {length:.3g}; stored vectors have length 1, at most {LARGEST_NORM} here"
+        if np.isfinite(length)
+        else "is not finite; encode it again"
+    )
+    raise Unfit(row, len(vectors), problem)
 
 
 def float32_error(dimension: int, left_norm: float, right_norm: float) -> float:

@@ -6,7 +6,7 @@ Each document carries tags of what it is; each query, tags of what it leaves out
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from oreline.records import Content
 from oreline.search.scores import Int64
 from oreline.search.shards import Pairs
 
-Kind = Literal["id", "content", "text", "said", "group", "made", "cut"]
+Kind = Literal["id", "content", "text", "whole", "said", "group", "made", "cut"]
 TAG = pa.binary(16)
 
 DOCUMENT_COLUMNS = (
@@ -67,8 +67,8 @@ def tag(kind: Kind, *parts: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def document_tags(document: Described) -> list[bytes]:
-    """Returns what a document of the corpus is known by."""
+def document_tags(document: Described, title: str | None = None) -> list[bytes]:
+    """Returns what a document of the corpus is known by; with a title, by title and text as one text too."""
     tags = [
         tag("id", document.doc_id),
         tag("content", document.content_hash),
@@ -81,7 +81,17 @@ def document_tags(document: Described) -> list[bytes]:
         tags.append(tag("cut", document.dataset, document.parent_id))
     if document.source is not None:
         tags.append(tag("made", document.source))
+    if title is not None:
+        whole = normalise.text_hash(f"{title}\n{document.text}", cast("Content", document.content))
+        tags.append(tag("whole", whole))
     return tags
+
+
+def text_tags(text: str) -> list[bytes]:
+    """Returns what a document is known by that has this text, as text or as code, with its title before it or not."""
+    contents: tuple[Content, ...] = ("text", "code")
+    hashes = [normalise.text_hash(text, content) for content in contents]
+    return [*(tag("text", each) for each in hashes), *(tag("whole", each) for each in hashes)]
 
 
 def query_tags(query: str, positives: Iterable[Described], sources: Iterable[Described]) -> set[bytes]:

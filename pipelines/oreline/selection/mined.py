@@ -22,7 +22,7 @@ class _Columns:
     hits: Sequence[int]
     miners: Sequence[str]
     ranks: Sequence[int]
-    hit_scores: Sequence[float]
+    hit_scores: Sequence[float | None]
 
     def entry(self, place: int) -> PoolEntry:
         """Returns the document at a place."""

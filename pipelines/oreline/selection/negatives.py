@@ -138,7 +138,7 @@ def _rule(sought: Sought, passage: Passage, score: float) -> Identity | Rule | N
 
 
 def _lists_of_miners(sought: Sought, pool: Sequence[PoolEntry]) -> list[list[_Found]]:
-    """Returns each miner's list by its ranks; spare documents end the reference miner's, by score."""
+    """Returns each miner's list by its ranks; spare documents end the reference's, else the first's, by score."""
     lists: dict[str, list[_Found]] = {miner: [] for miner in sought.rules.mine.miners}
     for entry in pool:
         for hit in entry.hits:
@@ -146,9 +146,9 @@ def _lists_of_miners(sought: Sought, pool: Sequence[PoolEntry]) -> list[list[_Fo
     for found in lists.values():
         found.sort(key=lambda each: (each.rank or 0, each.entry.doc_id))
     spare = sorted((entry for entry in pool if not entry.hits), key=lambda each: (-each.score, each.doc_id))
-    first, *others = sought.rules.mine.miners
-    lists[first] += [_Found(entry, "spare", None) for entry in spare]
-    return [lists[name] for name in (first, *others, *sorted(set(lists) - {first, *others}))]
+    miners, reference = sought.rules.mine.miners, sought.rules.mine.reference
+    lists[reference if reference in miners else miners[0]] += [_Found(entry, "spare", None) for entry in spare]
+    return [lists[name] for name in (*miners, *sorted(set(lists) - set(miners)))]
 
 
 def _in_turn(sought: Sought, lists: Iterable[Sequence[Negative]], needed: int) -> list[Negative]:

@@ -98,7 +98,7 @@ def _further_relevant(
     for doc_id in sorted(wanted & relevant):
         passage = case.passages.get(doc_id)
         if passage is not None and guard.identity(passage) is None:
-            rank = found_rank(case.candidate, doc_id, rules.mine.miners[0])
+            rank = found_rank(case.candidate, doc_id, rules.mine.reference)
             found.append(Positive(passage, "relabel", None, scored.get(doc_id), rank, verdicts[doc_id]))
     return found
 
@@ -107,11 +107,13 @@ def found_rank(candidate: Mined, doc_id: str, reference: str) -> int | None:
     """Returns a document's rank by the reference miner, from 1, labelled positives left out.
 
     A pool document that this miner did not find stands behind all that it found, and the least rank that allows is
-    returned. A given negative has the rank that mining gave it; a document that is neither has none.
+    returned; where it did not search, it stands behind what the pool has of a higher reference score. A given negative
+    has the rank that mining gave it; a document that is neither has none.
     """
     for entry in candidate.pool.among((doc_id,)):
         ranks = [hit.rank for hit in entry.hits if hit.miner == reference]
-        return ranks[0] if ranks else 1 + hits_of(candidate, reference)
+        ahead = sum(1 for other in candidate.pool if (-other.score, other.doc_id) < (-entry.score, entry.doc_id))
+        return ranks[0] if ranks else 1 + (hits_of(candidate, reference) or ahead)
     return next((each.rank for each in candidate.known if each.doc_id == doc_id), None)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oreline.recipe.settings.mine import DENSE
 from oreline.records import Scored, Shortage
 from oreline.selection.cases import Rules
 from oreline.selection.ceilings import ceiling_of
@@ -46,10 +47,13 @@ def cause_of(supply: Supply, window: Sequence[int]) -> Shortage:
 def pool_is_exhausted(candidate: Mined, rules: Rules, ceiling: float | None) -> bool:
     """Says whether a pool surely holds every document of the searched corpus that could be eligible under `ceiling`.
 
-    It does if mining found fewer than `mine.top_k`; or fewer than `mine.spare` below its own ceiling, while select's
-    is no higher and siblings, which are never spare, are not allowed.
+    It does if the dense miner found fewer than `mine.top_k`; or mining fewer than `mine.spare` below its own ceiling,
+    while select's is no higher and siblings, which are never spare, are not allowed. Of a file that is the reference
+    nobody knows what it left away.
     """
-    if hits_of(candidate, rules.mine.miners[0]) < rules.mine.top_k:
+    if rules.mine.reference != DENSE:
+        return False
+    if DENSE in rules.mine.miners and hits_of(candidate, DENSE) < rules.mine.top_k:
         return True
     limit = mine_ceiling(rules, candidate.positives)
     below = sum(1 for entry in candidate.pool if limit is None or entry.score < limit)

@@ -10,8 +10,8 @@ import torch
 
 from oreline import files
 from oreline.embeddings.store import VectorStore
+from oreline.encoders.devices import threads_of
 from oreline.encoders.identity import EncoderIdentity
-from oreline.encoders.loaded import threads_of
 from oreline.filters.leaders import about, led
 from oreline.filters.places import HUMAN, id_at
 from oreline.heartbeat import Heartbeat

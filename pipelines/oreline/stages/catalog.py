@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from oreline.ids import Json
 from oreline.recipe.settings import Llm, Recipe, Settings
+from oreline.recipe.settings.mine import DENSE
 from oreline.stages import audits
 from oreline.writing.catalog import SECTIONS, writer_of
 
@@ -21,7 +22,8 @@ class Stage:
     are inputs that a skipped stage may not have made. `units` are the input tables whose rows are the stage's units;
     empty if the stage counts them itself. `kept_in` names the output table whose ids are just the units kept.
     `audit` says what else does not balance, where units are no rows of one table.
-    `version` is raised when the stage's code starts to write something else. `threads` says that the stage works
+    `version` is raised when the stage's code starts to write something else. `rounds` is how often each unit is worked
+    on, which the progress line must know. `threads` says that the stage works
     outside the interpreter's lock: its local workers are threads of one process, which start at once.
     """
 
@@ -37,6 +39,7 @@ class Stage:
     skipped: Callable[[Recipe], str | None] = lambda _: None
     audit: Callable[[Recipe, "Manifest"], str | None] = audits.nothing_more
     threads: bool = False
+    rounds: Callable[[Recipe], int] = lambda _: 1
 
 
 def fingerprint_keys(settings: Settings) -> Json:
@@ -102,9 +105,25 @@ def _filter_keys(recipe: Recipe) -> Json:
     return _with_benchmarks(recipe, keys, "documents")
 
 
+def _embed_keys(recipe: Recipe) -> Json:
+    reference, *further = recipe.encoders().items()
+    keys = fingerprint_keys(reference[1])
+    return {"encoder": keys, "further": {name: fingerprint_keys(each) for name, each in further}} if further else keys
+
+
 def _mine_keys(recipe: Recipe) -> Json:
     section = cast("dict[str, Json]", fingerprint_keys(recipe.mine))
-    return {name: value for name, value in section.items() if name != "bm25" or "bm25" in recipe.mine.miners}
+    # Which encoders there are, the digest of the table `vectors` says.
+    unused = {"encoders", "runs"} | ({"bm25"} - set(recipe.mine.miners))
+    if recipe.mine.index == "exact":
+        # A recipe from before there were others keeps its fingerprint.
+        unused.add("index")
+    if recipe.mine.reference == DENSE:
+        unused |= {"reference"}
+    keys = {name: value for name, value in section.items() if name not in unused}
+    # A file's path is no key, its contents are: see `fingerprint`.
+    runs: dict[str, Json] = {name: [run.format, run.dataset] for name, run in recipe.runs().items()}
+    return {**keys, "runs": runs} if runs else keys
 
 
 def _judge_keys(recipe: Recipe) -> Json:
@@ -147,6 +166,14 @@ def _export_keys(recipe: Recipe) -> Json:
 def mining_skipped(recipe: Recipe) -> str | None:
     """Returns why embed and mine are left out, or None if they run."""
     return "select.negatives is 0" if recipe.select.negatives == 0 else None
+
+
+def embedding_skipped(recipe: Recipe) -> str | None:
+    """Returns why embed is left out, or None if it runs."""
+    file = (
+        f"mine.reference is {recipe.mine.reference}, which needs no vector" if recipe.mine.reference != DENSE else None
+    )
+    return mining_skipped(recipe) or file
 
 
 def judge_skipped(recipe: Recipe) -> str | None:
@@ -223,19 +250,21 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "embed",
-        1,
-        lambda recipe: fingerprint_keys(recipe.encoder),
+        2,
+        _embed_keys,
         reads=("documents", "queries"),
         writes=("vectors",),
         units=("documents", "queries"),
         kept_in="vectors",
-        skipped=mining_skipped,
+        skipped=embedding_skipped,
+        rounds=lambda recipe: len(recipe.encoders()),
     ),
     Stage(
         "mine",
-        1,
+        2,
         _mine_keys,
-        reads=("vectors", "documents", "queries", "pairs"),
+        reads=("documents", "queries", "pairs"),
+        optional=("vectors",),
         writes=("candidates",),
         units=("queries",),
         kept_in="candidates",

@@ -1,4 +1,4 @@
-"""Stage embed: every document and query gets a vector in the store."""
+"""Stage embed: every document and query gets a vector in the store of each encoder that is used."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,18 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
 from oreline.embeddings.handler import BlockEncoder
-from oreline.embeddings.steps import PrepareBlocks, RenderTexts, WriteVectors
+from oreline.embeddings.steps import ListVectors, PrepareBlocks, RenderTexts, WriteVectors
 from oreline.job import Job
 from oreline.stages.wiring import RowGroups, Spread
 
 
 @dataclass(eq=False)
 class Embed(beam.PTransform):
-    """Renders texts, looks them up in the store, and encodes what is missing in blocks through RunInference."""
+    """Renders texts, looks them up in the stores, and encodes what is missing in blocks through RunInference.
+
+    Documents and queries of all encoders go through one step: a worker takes blocks as they come, and loads an
+    encoder with the first block of its own. What became of a text is then joined over its encoders.
+    """
 
     job: Job
 
@@ -30,5 +34,8 @@ class Embed(beam.PTransform):
             | "PrepareBlocks" >> beam.ParDo(PrepareBlocks(self.job)).with_output_types(bytes)
             | "SpreadBlocks" >> Spread()
             | "EncodeBlocks" >> RunInference(BlockEncoder(self.job))
-            | "WriteVectors" >> beam.ParDo(WriteVectors(self.job)).with_input_types(bytes).with_output_types(bytes)
+            | "ListVectors"
+            >> beam.ParDo(ListVectors(self.job)).with_input_types(bytes).with_output_types(tuple[int, bytes])
+            | "GroupByText" >> beam.GroupByKey()
+            | "WriteVectors" >> beam.ParDo(WriteVectors(self.job)).with_output_types(bytes)
         )

@@ -6,7 +6,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 
-from oreline.encoders.loaded import threads_of
+from oreline.encoders.devices import threads_of
 from oreline.errors import CallError
 from oreline.heartbeat import Heartbeat
 from oreline.ids import bucket_of

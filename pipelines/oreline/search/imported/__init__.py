@@ -1,0 +1,1 @@
+"""Imported candidates: files in which another retriever left what it found, read as the list of a miner."""
