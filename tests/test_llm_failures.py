@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oreline.ids import Json
@@ -106,6 +106,7 @@ def test_retry_after_is_seconds_or_a_date(seconds: int) -> None:
 
 
 @given(st.text())
+@example("0\x1f")
 def test_whatever_stands_in_retry_after_it_is_a_wait_or_none(value: str) -> None:
     found = retry_after({"retry-after": value})
     assert found is None or found >= 0

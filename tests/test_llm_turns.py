@@ -9,9 +9,11 @@ import pytest
 
 from faults_house import MAKERS, Api, serving
 from oreline.llm.opening import open_provider
-from oreline.llm.providers import CallFailed, NoTurn, Reply
+from oreline.llm.providers import CallFailed, NoTurn, Reply, exchanges
+from oreline.llm.providers.protocol import AT_ONCE
 from oreline.recipe.settings import Llm
 from providers_house import request_of
+from virtual_time import run
 
 
 @dataclass
@@ -89,3 +91,27 @@ def test_a_refused_call_keeps_its_turn_until_it_is_known_what_that_means(name: s
     assert isinstance(found, CallFailed)
     assert (found.kind, found.retry_after) == ("rate", 5.0)
     assert (turn.begun, turn.ended) == ([0], [])
+
+
+def test_an_answer_that_has_come_whole_is_not_lost_to_the_time_limit() -> None:
+    async def answered_in_time() -> str:
+        async with exchanges.exchange(AT_ONCE, 1.0):
+            await exchanges.begin()
+            await asyncio.sleep(0.9)
+            await exchanges.end()
+            await asyncio.sleep(0.9)
+            return "the answer"
+
+    assert run(answered_in_time()) == "the answer"
+
+
+def test_what_is_sent_again_after_a_redirect_gets_no_time_of_its_own() -> None:
+    async def sent_twice() -> None:
+        async with exchanges.exchange(AT_ONCE, 1.0):
+            await exchanges.begin()
+            await asyncio.sleep(0.9)
+            await exchanges.begin()
+            await asyncio.sleep(0.9)
+
+    with pytest.raises(TimeoutError):
+        run(sent_twice())

@@ -134,6 +134,20 @@ def test_a_request_that_waited_long_for_its_turn_is_made_ready_again_and_sent_on
     assert provider.times == [pytest.approx(60.0 * each) for each in range(4)]
 
 
+def test_a_request_that_waited_long_and_is_not_sent_is_not_made_ready_again() -> None:
+    provider = Provider(well)
+    calls = calls_of(provider, Pace(Window(4), MinuteLimit(1)))
+
+    async def ask_and_stop() -> list[Timed | None]:
+        asked = asyncio.gather(*(calls.make(request(each)) for each in range(4)))
+        await asyncio.sleep(100.0)
+        calls.pace.close()
+        return await asked
+
+    assert [each is None for each in run(ask_and_stop())] == [False, False, True, True]
+    assert [provider.made[request(each).key] for each in range(4)] == [1, 1, 1, 1]
+
+
 def test_calls_begin_in_the_order_in_which_they_came() -> None:
     order: list[str] = []
 

@@ -1,7 +1,10 @@
 """What a run changes in its process: Beam's samples, the interpreter's turns. Afterwards all is as before."""
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+import pytest
 from apache_beam.runners.worker.statesampler import DEFAULT_SAMPLING_PERIOD_MS, StateSampler
 from apache_beam.utils.counters import CounterFactory
 
@@ -26,3 +29,16 @@ def test_turns_are_quick_where_they_are_asked_for() -> None:
     with quick_turns(on=False):
         assert sys.getswitchinterval() == before
     assert sys.getswitchinterval() == before
+
+
+@pytest.mark.parametrize("change", [frequent_samples, lambda: quick_turns(on=True)], ids=["samples", "turns"])
+def test_two_runs_of_which_the_first_ends_first_leave_all_as_it_was(
+    change: Callable[[], AbstractContextManager[None]],
+) -> None:
+    before = (sampling_period(), sys.getswitchinterval())
+    first, second = change(), change()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert (sampling_period(), sys.getswitchinterval()) == before

@@ -52,6 +52,21 @@ def test_a_column_of_repeated_texts_comes_back_as_it_was_from_however_many_write
     assert {row["place"]: row["text"] for row in found.to_pylist()} == dict(enumerate(texts))
 
 
+def test_texts_that_do_not_repeat_are_not_read_for_each_key_and_mix_with_those_that_do(tmp_path: Path) -> None:
+    scatter = Scatter(Job(str(tmp_path), "dedup", recipe_for(tmp_path), {}), "texts")
+    references: list[Reference] = []
+    files = (["the river"] * 20, [f"river {place} " + 900 * chr(97 + place) for place in range(20)])
+    for texts in files:
+        rows = pa.table({"text": dictionary(texts), "place": [*range(20)]})
+        references.extend(scatter.write([*range(20)], rows))
+        references.extend(scatter.close())
+    kinds = {gather([reference])["texts"].schema.field("text").type for _, reference in references}
+    assert kinds == {pa.dictionary(pa.int32(), pa.string()), pa.string()}
+    for key in range(20):
+        found = gather(reference for each, reference in references if each == key)["texts"]
+        assert sorted(found.column("text").to_pylist()) == sorted(texts[key] for texts in files)
+
+
 @pytest.mark.parametrize("damage", ["gone", "cut"])
 def test_a_file_that_is_gone_or_cut_short_is_named(tmp_path: Path, damage: str) -> None:
     scatter = Scatter(Job(str(tmp_path), "dedup", recipe_for(tmp_path), {}), "texts")

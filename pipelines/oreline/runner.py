@@ -127,7 +127,10 @@ def quick_turns(*, on: bool) -> Iterator[None]:
     They wait for Python's usual 5 ms each time, a tenth of what a stage takes whose work lies outside the lock.
     """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_SECONDS if on else before)
+    if not on or before <= _TURN_SECONDS:  # of two runs at a time, the first restores what was before both
+        yield
+        return
+    sys.setswitchinterval(_TURN_SECONDS)
     try:
         yield
     finally:
@@ -141,8 +144,10 @@ def frequent_samples() -> Iterator[None]:
     At the end of each bundle it waits for the thread that looks, a tenth of a second on average, and a stage has many.
     """
     before = StateSampler.__init__.__defaults__
-    if before == (DEFAULT_SAMPLING_PERIOD_MS,):
-        StateSampler.__init__.__defaults__ = (_SAMPLE_MILLISECONDS,)
+    if before != (DEFAULT_SAMPLING_PERIOD_MS,):  # another run in this process has changed it, and will restore it
+        yield
+        return
+    StateSampler.__init__.__defaults__ = (_SAMPLE_MILLISECONDS,)
     try:
         yield
     finally:

@@ -23,6 +23,9 @@ FLUSH_BYTES = 64 * 2**20
 # A thread that writes often waits for the interpreter's lock as often.
 _WRITE_BYTES = 4 * 2**20
 
+_REPEATS = 8
+"""How often each value of a dictionary must stand in a file on average: whoever reads one key reads all of it."""
+
 Reference = tuple[int, bytes]
 """A key, and where some of its rows are: JSON [tag, path, record batch]."""
 
@@ -56,8 +59,8 @@ class Scatter:
         """Writes what is waiting and yields its references."""
         if not self._tables:
             return
-        # One chunk, of which a slice is one batch, and one dictionary per column, which is all that a file can hold.
-        rows = pa.concat_tables(self._tables).unify_dictionaries().combine_chunks()
+        # One dictionary per column is all that a file can hold; one chunk, of which a slice is one batch.
+        rows = _repeating(pa.concat_tables(self._tables).unify_dictionaries().combine_chunks())
         keys = np.concatenate(self._keys)
         self._tables, self._keys, self._bytes = [], [], 0
         if np.any(keys[1:] < keys[:-1]):
@@ -74,10 +77,22 @@ class Scatter:
             pa.BufferedOutputStream(pa.PythonFile(file, mode="w"), _WRITE_BYTES) as sink,
             pa.ipc.new_file(sink, rows.schema, options=options) as writer,
         ):
+            written = []
             for start, end in zip(starts, ends, strict=True):
-                writer.write_table(rows.slice(start, end - start))
-        for place, start in enumerate(starts):
-            yield int(keys[start]), json.dumps([self._tag, path, place]).encode()
+                for batch in rows.slice(start, end - start).to_batches():  # several where texts exceed 2 GiB
+                    writer.write_batch(batch)
+                    written.append(int(keys[start]))
+        for place, key in enumerate(written):
+            yield key, json.dumps([self._tag, path, place]).encode()
+
+
+def _repeating(rows: pa.Table) -> pa.Table:
+    """Returns rows in which only those columns have a dictionary whose values repeat."""
+    for place, field in enumerate(rows.schema):
+        column = rows.column(place)
+        if pa.types.is_dictionary(field.type) and len(column.chunk(0).dictionary) * _REPEATS > rows.num_rows:
+            rows = rows.set_column(place, field.name, column.cast(field.type.value_type))
+    return rows
 
 
 def tag_of(reference: bytes) -> str:
@@ -95,7 +110,21 @@ def gather(references: Iterable[bytes]) -> dict[str, pa.Table]:
     for (tag, path), places in sorted(by_file.items()):
         with _opened(path) as file:
             found.setdefault(tag, []).extend(file.get_batch(place) for place in sorted(places))
-    return {tag: pa.Table.from_batches(batches) for tag, batches in found.items()}
+    return {tag: _table(batches) for tag, batches in found.items()}
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Returns batches as a table; without dictionaries where only some files have one for a column."""
+    if any(batch.schema != batches[0].schema for batch in batches):
+        batches = [_plain(batch) for batch in batches]
+    return pa.Table.from_batches(batches)
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 @contextmanager

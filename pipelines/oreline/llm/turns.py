@@ -38,7 +38,8 @@ class CallTurn:
             self._permit = await self.pace.enter(self.tokens, self.wanted)
             waited = loop.time() - waiting
             self.held += waited
-            self.refused, self.stale = self._permit is None, waited > FRESH_SECONDS
+            self.refused = self._permit is None
+            self.stale = not self.refused and waited > FRESH_SECONDS
             if self.refused or self.stale:
                 raise NoTurn("the request was not sent")
         self._begun = loop.time()

@@ -166,8 +166,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     value = headers.get("retry-after")
     if value is None:
         return None
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
-        return float(value)
+    if (number := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*", value)) is not None:
+        return float(number[1])  # the number alone: float takes less for white space than this does
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -16,13 +16,14 @@ _PAUSES = 2
 """Rounds of the event loop for which an answer waits: in the first the next calls wake up, in the second they send."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Exchange:
-    """An exchange that has been prepared; `limit` ends it `seconds` after it began."""
+    """An exchange that has been prepared; `limit` ends it `seconds` after it began, `sent` or not."""
 
     turn: Turn
     limit: asyncio.Timeout
     seconds: float
+    sent: bool = False
 
 
 _CURRENT: ContextVar[_Exchange | None] = ContextVar("oreline-exchange", default=None)
@@ -40,12 +41,16 @@ async def exchange(turn: Turn, seconds: float) -> AsyncIterator[None]:
 
 
 async def begin() -> None:
-    """Waits for the turn of the exchange, if this is one: called by the HTTP client, before it sends."""
+    """Waits for the turn of the exchange, if this is one: called by the HTTP client, before it sends.
+
+    It sends once more after a redirect, which is the same turn and gets no time of its own.
+    """
     current = _CURRENT.get()
-    if current is None:
+    if current is None or current.sent:
         return
     current.limit.reschedule(None)
     await current.turn.begin()
+    current.sent = True
     current.limit.reschedule(asyncio.get_running_loop().time() + current.seconds)
 
 
@@ -54,6 +59,7 @@ async def end() -> None:
     current = _CURRENT.get()
     if current is None:
         return
+    current.limit.reschedule(None)  # the answer has been paid for: it is not to be lost while it waits
     current.turn.end()
     for _ in range(_PAUSES):
         await asyncio.sleep(0)
