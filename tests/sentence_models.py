@@ -27,14 +27,15 @@ def save_model(
     *,
     include_prompt: bool = True,
     typed: bool = False,
+    bare: bool = False,
 ) -> str:
     """Saves a model of random weights that takes MAX_TOKENS tokens; its vectors are WIDTH long before `after`.
 
-    With `typed` its tokenizer gives every token of a text the type 1.
+    With `typed` its tokenizer gives every token of a text the type 1; a `bare` one adds no special tokens.
     """
     torch.manual_seed(len(kind) + len(pooling))
     plain = folder / "plain"
-    tokenizer = _tokenizer(causal=kind == "qwen3", typed=typed)
+    tokenizer = _tokenizer(causal=kind == "qwen3", typed=typed, bare=bare)
     model = _transformer(kind, len(tokenizer))
     with torch.no_grad():
         for parameter in model.parameters():
@@ -79,15 +80,15 @@ def _transformer(kind: Kind, words: int) -> PreTrainedModel:
     return found
 
 
-def _tokenizer(*, causal: bool, typed: bool) -> PreTrainedTokenizerFast:
+def _tokenizer(*, causal: bool, typed: bool, bare: bool) -> PreTrainedTokenizerFast:
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     vocabulary = {word: place for place, word in enumerate([*special, *_WORDS])}
     found = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     found.normalizer = normalizers.Lowercase()
     found.pre_tokenizer = pre_tokenizers.Whitespace()
-    begins = "" if causal else "<s> "
+    begins, ends = ("" if causal or bare else "<s> "), ("" if bare else " </s>")
     found.post_processor = processors.TemplateProcessing(
-        single=f"{begins}$A:{int(typed)} </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+        single=f"{begins}$A:{int(typed)}{ends}", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # likewise
         tokenizer_object=found,

@@ -22,6 +22,7 @@ from oreline.encoders.loaded import LoadedEncoder
 from oreline.job import Job, StageWriter
 from oreline.recipe.settings import Recipe
 from oreline.records import Document, FurtherVector, Query, Reject, VectorRow
+from oreline.reports.show import show
 from oreline.stages.embed import Embed
 from oreline.stages.mine import Mine
 from oreline.stages.wiring import encode_row_group
@@ -89,6 +90,19 @@ def test_vectors_are_those_of_sentence_transformers(tmp_path: Path) -> None:
         found = np.frombuffer(vectors_of(recipe)[f"document d/{number}"], np.float16).astype(np.float32)
         assert abs(float(found @ found) - 1) < 2e-3
         assert float(found @ expected) > 0.999
+
+
+def test_the_manifest_says_how_large_the_store_is_with_what_was_there_before(tmp_path: Path) -> None:
+    recipe = recipe_for(tmp_path)
+    embed(recipe)
+    embed(recipe, corpus(("something new",)))
+    manifest = read_manifest(recipe.output, "embed")
+    assert manifest is not None
+    found = sorted((tmp_path / "_cache" / "vectors").rglob("*.parquet"))
+    wanted = {"rows": 7, "bytes": sum(path.stat().st_size for path in found), "files": len(found)}
+    assert manifest.facts["stores"] == {"dense": wanted}
+    told = f"store of dense: 7 vectors, {wanted['bytes']:,} bytes, {len(found)} files"
+    assert told in map(str, show(f"{recipe.output}/embed"))
 
 
 def test_a_second_run_encodes_nothing_and_a_new_text_only_itself(tmp_path: Path) -> None:

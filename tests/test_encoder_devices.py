@@ -1,5 +1,6 @@
 """On which devices an encoder computes, what that changes in its identity, and work done ahead on a thread."""
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -71,6 +72,16 @@ def test_work_ahead_stays_within_its_depth_and_ends_when_it_is_left() -> None:
         assert [next(found), next(found)] == [0, 1]
     assert len(made) <= 2 + 4 + 1
     assert "oreline-ahead" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_two_at_once_leave_the_turns_of_threads_as_they_were() -> None:
+    before = sys.getswitchinterval()
+    first, second = Ahead(iter([1]), 1), Ahead(iter([2]), 1)
+    with first:
+        second.__enter__()
+        assert sys.getswitchinterval() < before
+    second.__exit__(None, None, None)
+    assert sys.getswitchinterval() == before
 
 
 def test_what_work_ahead_raises_is_raised_where_it_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,11 @@ def test_without_padding_a_batch_is_filled_to_the_budget(tokens: list[int], budg
         if following is not None:
             longer = tokens[following[0]]
             assert total + longer > budget or (len(batch) + 1) * longer > WIDEST * budget
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_texts_without_tokens_are_a_batch_of_their_own(*, padded: bool) -> None:
+    assert list(token_batches([3, 0, 1, 0], ["a", "d", "c", "b"], 100, padded=padded)) == [[3, 1], [2, 0]]
 
 
 def cut(texts: list[tuple[int, str]], budget: int) -> list[list[tuple[int, str]]]:

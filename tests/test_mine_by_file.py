@@ -171,6 +171,7 @@ def test_nothing_is_encoded_from_sources_to_triples(tmp_path: Path) -> None:
         ("{reference: thiers, miners: [theirs], runs: {theirs: {path: x}}}", 'did you mean "theirs"?'),
         ("{reference: theirs, runs: {theirs: {path: x}}}", "theirs is not among mine.miners"),
         ("{reference: theirs, miners: [theirs, bm25], runs: {theirs: {path: x}}}", "bm25 searches, but mine.reference"),
+        ("{reference: old, encoders: {old: {model: x}}}", "to let its scores count, write it as the recipe's encoder"),
     ],
 )
 def test_a_reference_that_makes_no_sense_is_named(tmp_path: Path, mine: str, said: str) -> None:
@@ -181,9 +182,13 @@ def test_a_reference_that_makes_no_sense_is_named(tmp_path: Path, mine: str, sai
     assert any("recipe.yaml:3" in each and "mine." in each and said in each for each in problems), problems
 
 
-def test_a_file_without_scores_is_no_reference(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ['{"query_id": "q", "negative_document_ids": ["a"]}', '{"query": "q", "pos": ["a"], "neg": ["b"]}', "q\ta\t1"],
+)
+def test_a_file_without_scores_is_no_reference(tmp_path: Path, line: str) -> None:
     recipe = by_file(tmp_path, [])
-    (tmp_path / "theirs.trec").write_text('{"query_id": "q", "negative_document_ids": ["a"]}\n')
+    (tmp_path / "theirs.trec").write_text(line + "\n")
     runs = {"theirs": {"path": str(tmp_path / "theirs.trec")}}
     recipe = recipe.model_copy(update={"mine": recipe.mine.model_validate({**recipe.mine.model_dump(), "runs": runs})})
     (problem,) = run_problems(recipe)

@@ -74,14 +74,19 @@ def test_several_encoders_equal_brute_force_however_the_corpus_is_cut(
     rng = np.random.default_rng(seed)
     mining = {"top_k": 4, "spare": 3, "miners": ["dense", "old", "new"], "encoders": {"old": OLD, "new": NEW}}
     recipe = recipe_for(tmp_path_factory.mktemp("world"), mine=mining, beam={"options": repeat})
-    documents = [document(f"{n:02}", f"text {rng.integers(0, 30)}") for n in range(30)]
+    documents = [document("00", "for old alone"), document("01", "for old and new")]
+    documents += [document(f"{n:02}", f"text {rng.integers(0, 30)}") for n in range(2, 30)]
     queries = [query(f"q{n}", f"text {rng.integers(25, 40)}", instruction=f"{n}") for n in range(9)]
-    drawn = {pair(f"q{rng.integers(0, 9)}", f"{rng.integers(0, 30):02}") for _ in range(12)}
+    drawn = {pair(f"q{rng.integers(0, 9)}", f"{rng.integers(2, 30):02}") for _ in range(12)}
     pairs = sorted(drawn, key=lambda each: each.doc_id)
     ids = [each.doc_id for each in documents] + [each.query_id for each in queries]
     vectors, old, new = ({own_id: on_circle(15.0 * int(rng.integers(0, 24))) for own_id in ids} for _ in range(3))
     # What the new encoder cannot take, it does not find.
     new = {own_id: vector for own_id, vector in new.items() if rng.random() < 0.8}
+    # Far from the first query for the reference, and at it for the others.
+    vectors |= {"d/q0": on_circle(0), "d/00": on_circle(180), "d/01": on_circle(180)}
+    old |= dict.fromkeys(("d/q0", "d/00", "d/01"), on_circle(0))
+    new |= {"d/q0": on_circle(0), "d/00": on_circle(180), "d/01": on_circle(0)}
     further = {"old": old, "new": new}
     prepare(recipe, documents, queries, pairs, vectors, further)
     with pytest.MonkeyPatch.context() as patch:
@@ -89,9 +94,8 @@ def test_several_encoders_equal_brute_force_however_the_corpus_is_cut(
         patch.setattr(ranges, "BLOCK_QUERIES", rows)
         found = mine(recipe)
     assert found == with_further(recipe, (documents, queries, pairs), vectors, further)
-    hits = [[hit.miner for hit in entry.hits] for each in found.values() for entry in each.pool]
-    assert ["old"] in hits
-    assert ["dense", "old", "new"] in hits or ["old", "new"] in hits
+    hits = {entry.doc_id: [hit.miner for hit in entry.hits] for entry in found["d/q0"].pool}
+    assert (hits["d/00"], hits["d/01"]) == (["old"], ["old", "new"])
 
 
 def test_without_the_dense_miner_places_and_spare_documents_are_still_the_references(tmp_path: Path) -> None:

@@ -219,6 +219,9 @@ def test_texts_find_documents_by_text_or_by_title_and_text_and_else_are_rejects(
         ("q\ta\t0.5\n", "scored"),
         ("q\ta\t3\nq\tb\t2\n", "scored"),
         ("q\ta\t1\nq\tb\t2\np\ta\t1\n", "ranked"),
+        ("query\tdocument\trank\nq\ta\t1\nq\tb\t2\np\ta\t1\n", "ranked"),
+        ("\ufeffq\ta\t1\nq\tb\t0.5\np\ta\t1\n", "scored"),
+        ("q\ta\t1\np\tb\t2\np\ta\t1\n", "scored"),
         ('\n{"query_id": 1, "negative_document_ids": []}\n', "tevatron"),
         ('\ufeff{"query": "x", "neg": []}\n', "bge"),
     ],
@@ -227,6 +230,20 @@ def test_the_first_lines_tell_the_format(tmp_path: Path, contents: str, form: st
     for name, data in (("plain", contents.encode()), ("zipped.gz", gzip.compress(contents.encode()))):
         (tmp_path / name).write_bytes(data)
         assert form_of(Run(path=str(tmp_path / name)), str(tmp_path / name)) == form
+
+
+def test_what_another_query_is_labelled_with_is_not_searched_for_this_one(tmp_path: Path) -> None:
+    sources = [{"path": "unread", "dataset": name} for name in ("d", "e")]
+    run = "q Q0 b 1 5 t\nq Q0 d/b 1 4 t\nq Q0 a 1 3 t\n"
+    recipe = recipe_of(tmp_path, "run.trec", run, within=["e"])
+    recipe = recipe_for(tmp_path / "out", sources=sources, mine=recipe.mine.model_dump())
+    documents = [document("a", "one"), document("b", "two"), document("b", "three", dataset="e")]
+    queries = [query("q", "what?"), query("p", "who?")]
+    vectors = {each: on_circle(0) for each in ("d/a", "d/b", "e/b", "d/q", "d/p")}
+    prepare(recipe, documents, queries, [pair("q", "a"), pair("p", "b")], vectors)
+    found = mine(recipe)["d/q"]
+    assert [entry.doc_id for entry in found.pool] == ["e/b"]
+    assert rejects(recipe) == [("run.trec:2", "unknown_document"), ("run.trec:3", "unknown_document")]
 
 
 def test_ranks_are_kept_as_they_are_written(tmp_path: Path) -> None:

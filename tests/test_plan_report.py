@@ -168,6 +168,17 @@ def test_without_a_model_nobody_is_called(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.usefixtures("folder")
+def test_vectors_that_cost_money_are_told_without_an_llm(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("recipe.yaml").write_text(
+        "output: out\nsources: [docs/]\nencoder: {provider: gemini, model: gemini-embedding-001}\n"
+    )
+    told = " ".join(plan(capsys).split())
+    assert "No model would be called" not in told
+    assert "No LLM would be called. embed: gemini gemini-embedding-001 would get " in told
+    assert " dollars (0.15 dollars per million tokens, price of 2026" in told
+
+
+@pytest.mark.usefixtures("folder")
 def test_what_an_earlier_output_has_is_counted_there(capsys: pytest.CaptureFixture[str]) -> None:
     recipe_of()
     assert main(["run", "recipe.yaml", "--until", "dedup", "--set", "output=old", "--examples", "0"]) == 0

@@ -106,6 +106,10 @@ def test_what_needs_no_verdicts_may_be_written_without_a_judge() -> None:
         ("select.per_miner={}", "select.per_miner: mine.miners has one miner (dense), so there are no lists to take"),
         ("select.false_negatives.except_datasets=[doc]", "no source has the dataset name 'doc'; did you mean"),
         ("beam.stages={embd: {workers: 2}}", 'there is no such stage; did you mean "embed"?'),
+        (
+            "mine={miners: [run], runs: {run: {path: x, dataset: doc}}}",
+            "mine.runs.run.dataset: no source has the dataset name 'doc'; did you mean \"docs\"?",
+        ),
         ("mine.within=[doc]", "no source has the dataset name 'doc'; did you mean \"docs\"?"),
         ("synthesize.datasets=[other]", "synthesize.datasets.0: no source has the dataset name 'other'; known: docs"),
         (

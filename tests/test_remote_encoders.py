@@ -1,5 +1,6 @@
 """Encoders behind an API, asked over the real wire by the real clients."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -85,8 +86,11 @@ def test_a_task_is_sent_as_task_type_and_no_text_holds_it(gemini: GeminiServer) 
         query_input(prefixes, "q/1", "which gland?", "question_answering", None),
         query_input(prefixes, "q/2", "which gland?", "retrieval", None),
         query_input(prefixes, "q/3", "which gland?", "code_retrieval", None),
+        query_input(prefixes, "q/4", "which gland?", "sentence_similarity", None),
         document_input(prefixes, "d/1", "Title", "which gland?"),
     ]
+    assert inputs[3] == inputs[1], "its documents have RETRIEVAL_DOCUMENT, which SEMANTIC_SIMILARITY does not go with"
+    inputs.pop(3)
     assert len(set(inputs)) == 4
     vectors = encoded(open_encoder(settings, 1), inputs)
     assert dict(gemini.embeddings.tasks) == dict.fromkeys(
@@ -109,6 +113,8 @@ def test_the_second_gemini_model_takes_prefixes_and_no_task(gemini: GeminiServer
         "title: none | text: The thyroid.",
     }
     assert dict(gemini.embeddings.tasks) == {"": 2}
+    alike = query_input(prefixes, "q/2", "which gland?", "classification", None)
+    assert alike == "task: search result | query: which gland?", "documents have another prefix than classification"
 
 
 def test_shorter_vectors_are_asked_for_and_made_unit_vectors_again(gemini: GeminiServer) -> None:
@@ -156,6 +162,37 @@ def test_vectors_shorter_than_the_recipe_says_end_the_work(compatible: OpenAiSer
     assert encoder.stopped is not None
     assert encoder.stopped.failure == "model"
     assert "gives vectors of 384 numbers, expected at least 1024" in encoder.stopped.message
+
+
+def wrong(compatible: OpenAiServer, *vectors: list[float] | None) -> None:
+    """Lets the server answer whatever it is asked with these vectors, each with its index, None for one left out."""
+    data = [{"index": place, "embedding": vector} for place, vector in enumerate(vectors) if vector is not None]
+    compatible.fault("body", text=json.dumps({"data": data, "usage": {"prompt_tokens": 9}}))
+
+
+def test_fewer_vectors_than_texts_end_the_work(compatible: OpenAiServer) -> None:
+    wrong(compatible, [1.0] * 384)
+    encoder = open_encoder(server_settings(compatible), 1)
+    assert encoded(encoder, TEXTS[:3]) == {}
+    assert encoder.stopped is not None
+    assert "gave 1 vectors for 3 texts, expected one each" in encoder.stopped.message
+
+
+def test_a_vector_that_could_be_anyones_is_nobodys(compatible: OpenAiServer) -> None:
+    wrong(compatible, None, [1.0] * 384, [1.0] * 384)
+    encoder = open_encoder(server_settings(compatible, call_attempts=1), 1)
+    assert encoded(encoder, TEXTS[:2]) == {}
+    assert encoder.stopped is not None
+    assert "its 2 vectors have the indexes [1, 2]" in encoder.stopped.message
+
+
+def test_vectors_that_have_no_direction_are_not_kept_and_the_others_are(compatible: OpenAiServer) -> None:
+    wrong(compatible, [0.0] * 384, [float("nan")] * 384, [], [1.0] * 500)
+    encoder = open_encoder(server_settings(compatible), 1)
+    found = encoded(encoder, TEXTS[:4])
+    assert [place for place in sorted(found) if np.isfinite(found[place]).all()] == [3]
+    assert found[3].shape == (384,)
+    assert encoder.stopped is None
 
 
 def test_one_text_that_is_too_long_is_refused_alone_with_the_servers_reason(compatible: OpenAiServer) -> None:
@@ -226,6 +263,14 @@ def test_the_budget_ends_the_work_before_it_is_overspent(compatible: OpenAiServe
     assert "raise encoder.budget_tokens" in encoder.stopped.message
     spent = sum(-(-len(text) // 4) for text in compatible.embeddings.answered.elements())
     assert spent <= 500
+
+
+def test_what_is_left_of_a_budget_goes_into_smaller_calls(compatible: OpenAiServer) -> None:
+    encoder = open_encoder(server_settings(compatible, budget_tokens=200), 1)
+    assert len(encoded(encoder, TEXTS)) >= 5, "a call of 32 texts has no room in it"
+    assert encoder.stopped is not None
+    assert encoder.stopped.stopped == "budget"
+    assert sum(-(-len(text) // 4) for text in compatible.embeddings.answered.elements()) <= 200
 
 
 def test_the_user_can_end_the_work_and_keeps_what_came(compatible: OpenAiServer) -> None:

@@ -126,6 +126,14 @@ def test_each_encoder_has_indexes_of_its_own_over_groups_of_shards(
     assert "recall_of_spare" not in old
 
 
+def test_an_encoder_that_no_miner_names_has_no_index(tmp_path: Path) -> None:
+    unused = {"old": {"model": "minilm", "max_tokens": 8}}
+    recipe = recipe_with(tmp_path, {"kind": "faiss_hnsw", "exact_below": 0})
+    recipe = recipe_for(tmp_path, mine={**recipe.mine.model_dump(), "encoders": unused}, encoder=recipe.encoder)
+    assert len(mine(recipe)) == QUERIES
+    assert list(index_fact(recipe)["miners"]) == ["dense"]  # type: ignore[arg-type]
+
+
 def test_the_manifest_states_the_recall_that_the_candidates_have(tmp_path: Path) -> None:
     exact = mine(recipe_with(tmp_path / "exact", "exact"))
     index = {"kind": "faiss_ivf", "lists": 24, "probes": 6, "exact_below": 0, "least_recall": 0.3}
@@ -297,6 +305,12 @@ def test_an_index_that_makes_no_sense_is_named(index: object, told: str) -> None
         ),
         ({"index": {"kind": "cuvs_cagra", "degree": 200}}, {}, "cannot be pruned to 200"),
         ({"index": {"kind": "faiss_hnsw"}, "top_k": 30}, {"rank": 40}, "round_trip.rank (40) cannot be told"),
+        ({"index": {"kind": "faiss_hnsw"}, "miners": ["bm25"]}, {"rank": 40}, "mine.spare is 20, so select.gates"),
+        (
+            {"index": {"kind": "faiss_hnsw"}, "miners": ["run"], "reference": "run", "runs": {"run": {"path": "x"}}},
+            {},
+            "mine.reference is the file run, so no vector is searched",
+        ),
     ],
 )
 def test_keys_that_contradict_the_index_are_named(

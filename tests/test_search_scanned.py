@@ -11,11 +11,11 @@ from oreline.search.chunked import Chunked
 from oreline.search.exact import Search, UnfitVector
 from oreline.search.first_pass import FirstPass
 from oreline.search.narrow import narrowed
-from oreline.search.ordered import key_down, key_up, narrow_key, value_of, wide_key
+from oreline.search.ordered import key_down, key_of, key_up, value_of
 from oreline.search.passes import SMALL, OnCpu, first_pass
 from oreline.search.scanned import Scanned
-from oreline.search.scanning import NOTHING, KeyOf, nth, shrink
-from oreline.search.scores import Float16, all_scores, pair_scores
+from oreline.search.scanning import NOTHING, nth, shrink
+from oreline.search.scores import LARGEST_NORM, Float16, all_scores, pair_scores
 from oreline.search.shards import Shard, Targets, Tiles, Wanted
 from test_search_exact import assert_equal, cut, unit, whole_pairs
 
@@ -141,7 +141,6 @@ def test_keys_are_ordered_as_their_numbers_are(
     numbers = torch.tensor([one, other])
     rounded = numbers.bfloat16() if narrow else numbers
     bits = rounded.view(torch.int16 if narrow else torch.int32).numpy()
-    key_of: KeyOf = narrow_key if narrow else wide_key
     first, second = (key_of(each) for each in bits)
     a, b = rounded.double().tolist()
     assert value_of(int(first), narrow) == a
@@ -162,7 +161,7 @@ def test_shrinking_keeps_all_that_may_be_among_the_best(scores: list[float], k: 
     room = 64
     keys, places = np.zeros(room, np.int32), np.zeros(room, np.int32)
     bits = torch.tensor(scores).view(torch.int32).numpy()
-    keys[: len(scores)] = [wide_key(each) for each in bits]
+    keys[: len(scores)] = [key_of(each) for each in bits]
     places[: len(scores)] = np.arange(len(scores))
     count, _, gone = shrink(keys, places, len(scores), k, NOTHING, 2**31 - 1, error, 0.0)
     best = sorted(scores, reverse=True)[:k][-1] if len(scores) >= k else -2.0
@@ -186,6 +185,45 @@ def test_a_vector_that_cannot_be_searched_is_named(used: FirstPass, bad: float) 
     with pytest.raises(UnfitVector, match="query 1") as caught:
         Search(queries, lambda: [Shard(vectors[:5], order[:5])], wanted, first_pass=used).run()
     assert (caught.value.side, caught.value.place) == ("query", 1)
+
+
+@pytest.mark.parametrize("used", [*PASSES.values(), Chunked()])
+def test_vectors_of_the_largest_length_are_searched_and_queries_too(used: FirstPass) -> None:
+    rng = np.random.default_rng(4)
+    vectors = np.asarray(5.597 * unit(rng, 300, 256).astype(np.float64), np.float16)
+    assert 5.59 < np.linalg.norm(vectors.astype(np.float64), axis=1).max() <= LARGEST_NORM
+    shards, wanted = [Shard(vectors, np.arange(300))], [Wanted(20, np.full(9, np.inf))]
+    found = Search(vectors[:9], lambda: shards, wanted, first_pass=used).run()
+    assert_equal(found, reference.search(vectors[:9], shards, wanted))
+
+
+@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("digits", [0x0003, 0x0004])
+def test_products_whose_roundings_all_add_up_are_still_told_apart(name: str, digits: int) -> None:
+    rng = np.random.default_rng(digits)
+    bits = np.abs(np.repeat(unit(rng, 1, 384), 2_000, axis=0)).view(np.uint16)
+    # Each number lies just below, or exactly at, the middle of two bfloat16 numbers; some differ in the last digit.
+    last = rng.random(bits.shape) < 0.01
+    vectors = np.asarray((bits & 0xFFF8 | digits) ^ last, np.uint16).view(np.float16)
+    order = rng.permutation(2_000).astype(np.int64)
+    shards = [Shard(vectors[:700], order[:700]), Shard(vectors[700:], order[700:])]
+    scores = all_scores(vectors[:7], vectors)
+    assert 10 < len(np.unique(scores)) < scores.size
+    wanted = [Wanted(40, np.full(7, np.inf)), Wanted(40, np.median(scores, axis=1))]
+    targets = Targets(np.arange(7), scores[np.arange(7), 100 + np.arange(7)], order[100:107])
+    found = Search(vectors[:7], lambda: shards, wanted, targets, PASSES[name]).run()
+    assert_equal(found, reference.search(vectors[:7], shards, wanted, targets))
+
+
+def test_numbers_below_the_smallest_normal_float16_count_in_full() -> None:
+    rng = np.random.default_rng(6)
+    vectors = np.asarray(rng.integers(-20, 21, (900, 130)) * 2.0**-24, np.float16)
+    shards, wanted = [Shard(vectors, np.arange(900))], [Wanted(30, np.full(5, np.inf))]
+    expected = reference.search(vectors[:5], shards, wanted)
+    assert expected.lists[0].scores.max() > 0
+    ways: list[FirstPass] = [*PASSES.values(), Chunked()]
+    for used in ways:
+        assert_equal(Search(vectors[:5], lambda: shards, wanted, first_pass=used).run(), expected)
 
 
 def test_small_shards_are_not_worth_compiling_for() -> None:

@@ -151,6 +151,69 @@ def test_files_of_another_kind_are_refused_before_a_run(tmp_path: Path) -> None:
         identity(settings([long], [short]))
 
 
+def lists(path: Path, vectors: list[list[float] | None], ids: list[str | None] | None = None) -> str:
+    column = pa.array(vectors, pa.list_(pa.float64()))
+    pq.write_table(pa.table({"id": pa.array(ids or IDS, pa.string()), "vector": column}), path)
+    return str(path)
+
+
+def test_a_row_without_a_vector_is_named_and_the_others_are_found(tmp_path: Path) -> None:
+    path = lists(tmp_path / "a.parquet", [None, [3.0, 4.0], [1.0, None]])  # type: ignore[list-item]  # a null inside
+    encoder = opened([path])
+    found = encoded(encoder, [f"document {each}" for each in IDS])
+    assert found[1].tolist() == np.array([0.6, 0.8], np.float16).tolist()
+    assert {name[-1]: why.partition(", ")[2] for name, why in encoder.refused.items()} == {
+        "1": "row 1, is zero or not finite",
+        "3": "row 3, is zero or not finite",
+    }
+
+
+@pytest.mark.parametrize(
+    ("vectors", "ids", "told"),
+    [
+        ([[1.0, 2.0], [1.0], [1.0, 2.0, 3.0]], IDS, "row 2, has 1 numbers, the first vector 2"),
+        ([[1.0], [2.0], [3.0]], ["d/1", "d/2", None], "row 3, has no id"),
+    ],
+)
+def test_a_row_of_another_shape_ends_the_work_and_is_named(
+    tmp_path: Path, vectors: list[list[float] | None], ids: list[str | None], told: str
+) -> None:
+    encoder = opened([lists(tmp_path / "a.parquet", vectors, ids)])
+    encoded(encoder, ["document d/1"])
+    assert encoder.stopped is not None
+    assert encoder.stopped.message.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors", "told"),
+    [
+        (pa.array([1]), pa.array([[1.0]]), "column id of .* is int64, expected strings"),
+        (pa.array(["a"]), pa.array([b"abc"], pa.binary(3)), "have 3 bytes, which are no float16"),
+        (pa.array(["a"]), pa.array([["1.0"]]), "column vector of .* is list<.*string>, expected a list of floats"),
+        (pa.array(["a"]), pa.array([[]], pa.list_(pa.float32())), "have no numbers"),
+        (pa.array(["a"]), pa.array([None], pa.list_(pa.float32())), "holds no vector"),
+    ],
+)
+def test_columns_that_hold_no_vectors_are_refused_before_a_run(
+    tmp_path: Path, ids: pa.Array, vectors: pa.Array, told: str
+) -> None:
+    pq.write_table(pa.table({"id": ids, "vector": vectors}), tmp_path / "a.parquet")
+    with pytest.raises(CallError, match=told):
+        identity(settings([str(tmp_path / "a.parquet")]))
+
+
+def test_an_id_may_hold_what_only_looks_like_the_end_of_a_line(tmp_path: Path) -> None:
+    vectors = made(2)
+    encoder = opened([numpy_file(tmp_path / "a.npy", ["d/a\u2028b", "d/c"], vectors)])
+    found = encoded(encoder, ["document d/a\u2028b", "document d/c"])
+    np.testing.assert_array_equal(found, unit_float16(vectors))
+    (tmp_path / "a.txt").write_bytes(b"d/\xff\nd/c\n")
+    broken = opened([str(tmp_path / "a.npy")])
+    encoded(broken, ["document d/c"])
+    assert broken.stopped is not None
+    assert broken.stopped.failure == "vectors"
+
+
 def test_ids_that_do_not_fit_their_rows_end_the_work(tmp_path: Path) -> None:
     encoder = opened([numpy_file(tmp_path / "a.npy", IDS[:2], made(3))])
     encoded(encoder, ["document d/1"])
@@ -164,14 +227,23 @@ def test_ids_that_do_not_fit_their_rows_end_the_work(tmp_path: Path) -> None:
         ({"provider": "file"}, "names no file of vectors"),
         ({"document_vectors": ["a.npy"]}, "set provider to file"),
         ({"provider": "gemini"}, "names no model"),
-        ({"provider": "openai", "model": "m", "max_tokens": 5}, "only a model on this machine heeds"),
-        ({"base_url": "http://127.0.0.1"}, "set provider to openai or gemini"),
-        ({"provider": "openai", "model": "m", "project": "p"}, "set provider to gemini"),
+        ({"provider": "openai", "model": "m", "max_tokens": 5}, "max_tokens, which only the provider local heeds"),
+        ({"provider": "gemini", "model": "m", "precision": "float16"}, "which only the provider local heeds"),
+        ({"base_url": "http://127.0.0.1"}, "base_url, which only the provider gemini and openai heeds"),
+        ({"budget_usd": 1.0}, "budget_usd, which only the provider gemini and openai heeds"),
+        ({"provider": "openai", "model": "m", "project": "p"}, "project, which only the provider gemini heeds"),
+        ({"provider": "openai", "model": "m", "server": "s"}, "names what stands behind base_url"),
+        ({"provider": "file", "query_vectors": ["a.npy"], "query_prefix": "q: "}, "has query_prefix"),
     ],
 )
 def test_keys_that_a_provider_would_not_heed_are_refused(keys: dict[str, object], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         Encoder.model_validate(keys)
+
+
+def test_keys_that_say_what_holds_anyway_are_taken() -> None:
+    known = Encoder.model_validate({"provider": "gemini", "model": "gemini-embedding-2"})
+    assert Encoder.model_validate(known.model_dump()) == known
 
 
 def test_a_run_mines_with_the_vectors_of_a_file(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from oreline import files
 from oreline.embeddings.store import ABOUT
 from oreline.ids import Json
 
+STORES = "stores"
+"""The fact of embed's manifest that says how large the stores are once it is done, by encoder."""
+
 
 @dataclass(frozen=True)
 class StoreStatistics:
@@ -25,6 +28,10 @@ class StoreStatistics:
     bytes: int
     files: int
     damaged: int
+
+    def sizes(self) -> dict[str, Json]:
+        """Returns how large the store is."""
+        return {"rows": self.rows, "bytes": self.bytes, "files": self.files}
 
 
 def statistics(folder: str) -> StoreStatistics:

@@ -10,6 +10,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from oreline.embeddings.blocks import BlockReference, Range, prepare, read_block, read_notes
 from oreline.embeddings.listing import listed, unknown, vector_rows
+from oreline.embeddings.statistics import STORES, statistics
 from oreline.embeddings.store import VectorStore, bucket_count, bucket_of_key
 from oreline.embeddings.texts import DOCUMENT_COLUMNS, QUERY_COLUMNS, rendered
 from oreline.encoders.devices import block_texts
@@ -129,6 +130,8 @@ class WriteVectors(_Encoding):
         if element[0] == _REPORT:
             yield from element[1]
             return
+        if element[0] == 0:  # once is enough: all is encoded by now, so every range would say the same
+            self._writer.fact(STORES, {name: statistics(self._store(name).folder).sizes() for name in self._encoders})
         write_rows(self._writer, gather(element[1])["listed"], list(self._encoders))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:

@@ -55,10 +55,10 @@ def bucket_of_key(key: str, buckets: int) -> int:
 
 
 class VectorStore:
-    """The vectors of one encoder in one cache; `damaged` names the files that could not be read."""
+    """The vectors of one encoder in one cache, below `folder`; `damaged` names the files that could not be read."""
 
     def __init__(self, cache: str, identity: str, dimension: int, about: Mapping[str, Json] | None = None) -> None:
-        self._folder = files.join(cache, "vectors", identity)
+        self.folder = files.join(cache, "vectors", identity)
         self._dimension = dimension
         self._about = about
         self.damaged: list[str] = []
@@ -85,14 +85,14 @@ class VectorStore:
             table, sink, compression="none", use_dictionary=False, write_page_checksum=True, row_group_size=16_384
         )
         first = bucket * (_MOST_BUCKETS // buckets)
-        path = files.join(self._folder, f"{first:02x}", f"{uuid.uuid4().hex}.parquet")
+        path = files.join(self.folder, f"{first:02x}", f"{uuid.uuid4().hex}.parquet")
         self._say_whose()
         files.write_atomically(path, sink.getvalue().to_pybytes())
         return path
 
     def _say_whose(self) -> None:
         """Writes beside the first vectors which encoder they are of, for those who look."""
-        path = files.join(self._folder, ABOUT)
+        path = files.join(self.folder, ABOUT)
         if self._about is not None and not files.exists(path):
             files.write_atomically(path, json.dumps(self._about, indent=2).encode())
         self._about = None
@@ -147,7 +147,7 @@ class VectorStore:
         """Returns the files whose range may hold some of the keys, sorted."""
         bytes_wanted = {int(key[:2], 16) for key in keys}
         starts = {first & ~((1 << shift) - 1) for first in bytes_wanted for shift in range(9)}
-        folders = (files.join(self._folder, f"{start:02x}") for start in sorted(starts))
+        folders = (files.join(self.folder, f"{start:02x}") for start in sorted(starts))
         return [each.path for folder in folders for each in files.walk(folder) if each.path.endswith(".parquet")]
 
     def _groups(self, path: str, columns: list[str]) -> Iterator[pa.Table]:

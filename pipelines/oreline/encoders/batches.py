@@ -19,6 +19,7 @@ def token_batches(
 
     `tokens` are lengths, special tokens included; texts are taken in the order of (tokens, key). A batch holds as many
     as keep its rows times its longest text within `budget`, and at least one; without padding, as keep their sum.
+    Texts without a token are batches of their own.
     """
     return _padded(tokens, keys, budget) if padded else _packed(tokens, keys, budget)
 
@@ -29,7 +30,7 @@ def _packed(tokens: Sequence[int], keys: Sequence[str], budget: int) -> Iterator
     for place in sorted(range(len(tokens)), key=lambda each: (tokens[each], keys[each])):
         # Behind the transformer texts are rows again: a few long ones may not make many short ones wide.
         wide = (len(batch) + 1) * tokens[place] > WIDEST * budget
-        if batch and (wide or total + tokens[place] > budget):
+        if batch and (wide or total + tokens[place] > budget or _first_with_tokens(tokens, batch, place)):
             yield batch
             batch, total = [], 0
         batch.append(place)
@@ -44,7 +45,8 @@ def _padded(tokens: Sequence[int], keys: Sequence[str], budget: int) -> Iterator
     for place in sorted(range(len(tokens)), key=lambda each: (tokens[each], keys[each])):
         length = tokens[place]
         full = (len(batch) + 1) * length > budget
-        if batch and (full or length > LARGEST_SPREAD * max(shortest, _SHORT)):
+        long = length > LARGEST_SPREAD * max(shortest, _SHORT)
+        if batch and (full or long or _first_with_tokens(tokens, batch, place)):
             yield batch
             batch = []
         if not batch:
@@ -52,3 +54,7 @@ def _padded(tokens: Sequence[int], keys: Sequence[str], budget: int) -> Iterator
         batch.append(place)
     if batch:
         yield batch
+
+
+def _first_with_tokens(tokens: Sequence[int], batch: Sequence[int], place: int) -> bool:
+    return tokens[batch[-1]] == 0 < tokens[place]

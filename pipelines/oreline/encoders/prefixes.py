@@ -47,6 +47,8 @@ _GEMMA_QUERIES: Mapping[TaskType, str] = {
     "bitext": "task: search result | query: ",
 }
 _GEMMA = Prefixes("task: search result | query: ", "title: {title} | text: ", _GEMMA_QUERIES)
+# The API's guide wants the prefixes of other tasks before both texts, and a document has one vector for all queries.
+_GEMINI_2 = replace(_GEMMA, queries={task: _GEMMA_QUERIES[task] for task in QUERY_TASKS})
 _INSTRUCT = "Instruct: {instruction}\nQuery: "
 _PASSAGES = "Represent this sentence for searching relevant passages: "
 _WEB_SEARCH = "Given a web search query, retrieve relevant passages that answer the query"
@@ -60,7 +62,7 @@ FAMILIES: Mapping[str, Prefixes] = {
     "bge-m3": Prefixes(),
     "embeddinggemma": _GEMMA,
     "gemini-embedding-1": Prefixes(query_task=QUERY_TASK, query_tasks=QUERY_TASKS, document_task=DOCUMENT_TASK),
-    "gemini-embedding-2": _GEMMA,
+    "gemini-embedding-2": _GEMINI_2,
     "qwen3": Prefixes(f"Instruct: {_WEB_SEARCH}\nQuery:", "", instructed="Instruct: {instruction}\nQuery:"),
     "nomic": Prefixes(
         "search_query: ",

@@ -15,12 +15,12 @@ QUERY_TASKS: Mapping[TaskType, str] = {
     "question_answering": "QUESTION_ANSWERING",
     "fact_checking": "FACT_VERIFICATION",
     "code_retrieval": "CODE_RETRIEVAL_QUERY",
-    "classification": "CLASSIFICATION",
-    "clustering": "CLUSTERING",
-    "sentence_similarity": "SEMANTIC_SIMILARITY",
-    "bitext": "SEMANTIC_SIMILARITY",
 }
-"""The Gemini API's task types of queries; all other tasks look for something, with `QUERY_TASK`."""
+"""The Gemini API's task types of queries that go with documents of `DOCUMENT_TASK`; all others have `QUERY_TASK`.
+
+CLASSIFICATION, CLUSTERING and SEMANTIC_SIMILARITY are left out: both sides are to have those, and a document has one
+vector for all queries.
+"""
 
 
 def with_task(task: str, text: str) -> str:

@@ -39,6 +39,8 @@ def files_identity(settings: Encoder) -> tuple[str, int]:
     listed = [(side, path) for side in _KINDS for path in _paths(settings, side)]
     lengths = {path: _length(settings, side, path) for side, path in listed}
     shortest = min(lengths, key=lambda path: lengths[path])
+    if lengths[shortest] < 1:
+        raise CallError(f"encoder: the vectors of {shortest} have no numbers")
     longest = max(lengths, key=lambda path: lengths[path])
     if settings.dimension is None and lengths[shortest] != lengths[longest]:
         raise CallError(
@@ -84,7 +86,7 @@ class FileEncoder:
         if self._found is None and self.stopped is None:
             try:
                 self._found = self._read()
-            except (CallError, OSError, pa.ArrowInvalid) as error:
+            except (CallError, OSError, ValueError) as error:  # the last: files that are torn, or no text
                 self.stopped = Stop(str(error), failure="vectors")
         for start in range(0, len(texts), _BATCH):
             if self._found is None or stop():
@@ -163,7 +165,7 @@ def _length(settings: Encoder, side: Side, path: str) -> int:
             return int(_array(key, path).shape[1])
         if path.endswith(".parquet"):
             return _parquet_length(settings, key, path)
-    except (pa.ArrowInvalid, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise CallError(f"{key}: {path} cannot be read ({error})") from None
     raise CallError(f"{key}: {path} is neither .parquet nor .npy; write the vectors as one of the two")
 
@@ -180,18 +182,32 @@ def _parquet_length(settings: Encoder, key: str, path: str) -> int:
         names = parquet.schema_arrow.names
         if not {"id", "vector"} <= set(names):
             raise CallError(f"{key}: {path} has the columns {', '.join(names)}, expected id and vector")
-        kind = parquet.schema_arrow.field("vector").type
-        if pa.types.is_fixed_size_list(kind):
-            return int(kind.list_size)
+        ids, kind = (parquet.schema_arrow.field(name).type for name in ("id", "vector"))
+        if not _is_text(ids):
+            raise CallError(f"{key}: the column id of {path} is {ids}, expected strings: ids are <dataset>/<own id>")
         if pa.types.is_fixed_size_binary(kind):
-            return int(kind.byte_width) // _bytes_per_number(settings, kind)
-        if not pa.types.is_list(kind) and not pa.types.is_large_list(kind):
+            length, rest = divmod(int(kind.byte_width), _bytes_per_number(settings, kind))
+            if rest:
+                raise CallError(f"{key}: the vectors of {path} have {kind.byte_width} bytes, which are no float16")
+            return length
+        fixed = pa.types.is_fixed_size_list(kind)
+        if not (fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not _is_number(kind.value_type):
             raise CallError(f"{key}: the column vector of {path} is {kind}, expected a list of floats or fixed binary")
-        first = next(parquet.iter_batches(1, columns=["vector"]), None)
-        vector = first.column(0)[0].as_py() if first is not None and len(first) else None
-        if not vector:
-            raise CallError(f"{key}: {path} holds no vector in its first row")
-        return len(vector)
+        if fixed:
+            return int(kind.list_size)
+        for batch in parquet.iter_batches(_CHUNK_ROWS, columns=["vector"]):
+            if len(given := batch.column(0).drop_null()):
+                return int(given.value_lengths()[0].as_py())
+        raise CallError(f"{key}: {path} holds no vector")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    own = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(own) or pa.types.is_large_string(own) or pa.types.is_string_view(own))
 
 
 def _bytes_per_number(settings: Encoder, kind: pa.DataType) -> int:
@@ -205,7 +221,7 @@ def _rows(settings: Encoder, side: Side, path: str) -> Iterator[_Rows]:
     if path.endswith(".npy"):
         array = _array(key, path)
         with open(_ids_path(path), encoding="utf-8") as file:
-            ids = file.read().splitlines()
+            ids = [line.removesuffix("\n") for line in file]
         if len(ids) != len(array):
             raise CallError(f"{key}: {path} has {len(array):,} rows, but {_ids_path(path)} {len(ids):,} ids")
         for start in range(0, len(ids), _CHUNK_ROWS):
@@ -215,13 +231,15 @@ def _rows(settings: Encoder, side: Side, path: str) -> Iterator[_Rows]:
     with pq.ParquetFile(path) as parquet:
         length = _parquet_length(settings, key, path)
         for batch in parquet.iter_batches(_CHUNK_ROWS, columns=["id", "vector"]):
-            ids = [str(each) for each in batch.column("id").to_pylist()]
-            yield ids, _numbers(settings, batch.column("vector"), length, f"{key}: {path}, after row {done:,}")
+            ids = batch.column("id").to_pylist()
+            if None in ids:
+                raise CallError(f"{key}: {path}, row {done + ids.index(None) + 1:,}, has no id")
+            yield ids, _numbers(settings, batch.column("vector"), length, f"{key}: {path}", done)
             done += len(batch)
 
 
-def _numbers(settings: Encoder, column: pa.Array, length: int, where: str) -> npt.NDArray[np.floating]:
-    """Returns a column as rows x length; a null is a row of NaN."""
+def _numbers(settings: Encoder, column: pa.Array, length: int, where: str, before: int) -> npt.NDArray[np.floating]:
+    """Returns a column as rows x length; a null is a row of NaN. There are `before` rows before it in the file."""
     present = np.asarray(column.is_valid())
     rows = np.full((len(column), length), np.nan, np.float32)
     given = column.drop_null()
@@ -229,12 +247,11 @@ def _numbers(settings: Encoder, column: pa.Array, length: int, where: str) -> np
         kind = "<f4" if _bytes_per_number(settings, column.type) == 4 else "<f2"
         rows[present] = np.frombuffer(b"".join(given.to_pylist()), kind).reshape(len(given), -1)
         return rows
-    flat = given.flatten()
-    if len(flat) != len(given) * length or (not pa.types.is_fixed_size_list(column.type) and _ragged(given, length)):
-        raise CallError(f"{where}: not all vectors have {length} numbers")
-    rows[present] = np.asarray(flat.cast(pa.float32()).fill_null(float("nan"))).reshape(len(given), length)
+    if not pa.types.is_fixed_size_list(column.type):
+        lengths = np.asarray(column.value_lengths().fill_null(length))
+        if (other := np.flatnonzero(lengths != length)).size:
+            row = int(other[0])
+            raise CallError(f"{where}, row {before + row + 1:,}, has {lengths[row]} numbers, the first vector {length}")
+    flat = given.flatten().cast(pa.float32()).fill_null(float("nan"))
+    rows[present] = np.asarray(flat).reshape(len(given), length)
     return rows
-
-
-def _ragged(column: pa.Array, length: int) -> bool:
-    return bool((np.asarray(column.value_lengths()) != length).any())

@@ -207,6 +207,13 @@ def _dataset_lists(loaded: LoadedRecipe, datasets: list[str]) -> Iterator[str]:
     ]
     if isinstance(recipe.mine.within, list):
         lists.append(("mine.within", recipe.mine.within))
+    for name, run in recipe.runs().items():
+        known = [*datasets, *made_datasets(recipe)]
+        if run.dataset is not None and run.dataset not in known:
+            yield loaded.problem(
+                f"mine.runs.{name}.dataset",
+                f"no source has the dataset name {run.dataset!r}; {words.did_you_mean(run.dataset, known)}",
+            )
     for key, names in lists:
         # Writers make datasets too, which they do not write for.
         known = datasets if key == "synthesize.datasets" else [*datasets, *made_datasets(recipe)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from oreline.recipe.loading import LoadedRecipe
 from oreline.recipe.settings import CuvsCagra, FaissIvf
+from oreline.recipe.settings.mine import DENSE
 from oreline.stages.catalog import mining_skipped
 
 
@@ -12,6 +13,10 @@ def index_problems(loaded: LoadedRecipe) -> Iterator[str]:
     recipe = loaded.recipe
     index = recipe.mine.index
     if index == "exact" or mining_skipped(recipe) is not None:
+        return
+    if recipe.mine.reference != DENSE:
+        sentence = f"mine.reference is the file {recipe.mine.reference}, so no vector is searched; leave the index out"
+        yield loaded.problem("mine.index", sentence)
         return
     if isinstance(index, FaissIvf) and index.lists is not None and (index.probes or 0) > index.lists:
         yield loaded.problem(
@@ -24,11 +29,14 @@ def index_problems(loaded: LoadedRecipe) -> Iterator[str]:
             "(mine.index.degree); raise it",
         )
     gate = recipe.select.gates.round_trip
-    if gate.action != "off" and gate.rank > recipe.mine.top_k:
+    # Without the dense miner, the index is asked for spare documents only.
+    name = "top_k" if DENSE in recipe.mine.miners else "spare"
+    sought = recipe.mine.top_k if name == "top_k" else recipe.mine.spare
+    if gate.action != "off" and gate.rank > sought:
         key = "select.gates.round_trip.rank"
         yield loaded.problem(
             key if key in loaded.written else "mine.index",
-            f"ranks are counted among the documents that the index finds, and mine.top_k is {recipe.mine.top_k}, so "
-            f"select.gates.round_trip.rank ({gate.rank}) cannot be told; lower it, raise mine.top_k, or search "
+            f"ranks are counted among the documents that the index finds, and mine.{name} is {sought}, so "
+            f"select.gates.round_trip.rank ({gate.rank}) cannot be told; lower it, raise mine.{name}, or search "
             "exactly (mine.index: exact)",
         )

@@ -20,7 +20,7 @@ _TAKEN = {
 def miner_problems(loaded: LoadedRecipe) -> Iterator[str]:
     """Yields one line per contradiction among miners: place, key, what is wrong, what to do."""
     mine = loaded.recipe.mine
-    known = [DENSE, BM25, *mine.encoders, *mine.runs]
+    known = list(dict.fromkeys([DENSE, BM25, *mine.encoders, *mine.runs]))
     for place, name in enumerate(mine.miners):
         key = f"mine.miners.{place}"
         if name in mine.miners[:place]:
@@ -28,8 +28,8 @@ def miner_problems(loaded: LoadedRecipe) -> Iterator[str]:
         elif name not in known:
             yield loaded.problem(
                 key,
-                f"there is no miner {name!r}; {words.did_you_mean(name, known)} An encoder of your own stands in "
-                f"mine.encoders ({{{name}: {{model: ...}}}}), a file of candidates in mine.runs",
+                f"there is no miner {name!r}; {words.did_you_mean(name, known)} (an encoder of your own stands in "
+                f"mine.encoders ({{{name}: {{model: ...}}}}), a file of candidates in mine.runs)",
             )
     for section, names in (("encoders", mine.encoders), ("runs", mine.runs)):
         for name in names:
@@ -47,9 +47,12 @@ def _reference(loaded: LoadedRecipe) -> Iterator[str]:
         return
     if mine.reference not in mine.runs:
         known = [DENSE, *mine.runs]
-        sentence = f"{mine.reference!r} is no file of candidates; {words.did_you_mean(mine.reference, known)}"
-        yield loaded.problem("mine.reference", sentence)
-    elif mine.reference not in mine.miners:
+        remedy = words.did_you_mean(mine.reference, known)
+        if mine.reference in mine.encoders:
+            remedy = "to let its scores count, write it as the recipe's encoder"
+        yield loaded.problem("mine.reference", f"{mine.reference!r} is no file of candidates; {remedy}")
+        return
+    if mine.reference not in mine.miners:
         yield loaded.problem("mine.reference", f"{mine.reference} is not among mine.miners; add it there")
     for place, name in enumerate(mine.miners):
         if name not in mine.runs:

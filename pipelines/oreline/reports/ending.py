@@ -5,6 +5,7 @@ from oreline.exporters.again import paths_of
 from oreline.reports.contamination import benchmarks_report
 from oreline.reports.fates import fates_table
 from oreline.reports.finished import manifests_of
+from oreline.reports.indexes import indexes_report
 from oreline.reports.judges import judges_report
 from oreline.reports.miners import miners_report
 from oreline.reports.plain import Report, words
@@ -32,7 +33,7 @@ def ending(result: RunResult, examples: int, seed: int) -> Report:
         report.append(words(f"{len(drawn)} of {result.triples:,} triples, drawn by a hash of their ids:\n", "bold"))
         report += [triple_card(each) for each in drawn]
     if "mine" in manifests:
-        report += miners_report(manifests["mine"])
+        report += [*indexes_report(manifests["mine"]), *miners_report(manifests["mine"])]
     if "judge" in manifests:
         report += judges_report(manifests["judge"])
     if result.spent.stages:

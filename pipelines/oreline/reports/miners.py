@@ -46,6 +46,7 @@ def _run(counts: Mapping[str, int]) -> str:
         ("positives", "which the file calls positive"),
         ("positives_or_equal_to_them", "left out as a positive, or of equal content with one or with the query"),
         ("of_queries_without_vector", "of queries without a vector"),
+        ("without_reference_score", "left out, as the file of mine.reference has no score of them"),
     ):
         told += [f"{counts[key]:,} {sentence}"] if counts.get(key) else []
     return "; ".join(told)

@@ -30,7 +30,9 @@ def plan_report(plan: Sequence[Planned], forecast: Forecast) -> Report:
     """Returns the plan for a terminal: stages, then what models would be asked, and what the numbers rest on."""
     report: Report = [plan_table(plan)]
     if not forecast.stages:
-        return [*report, words("No model would be called."), *map(words, forecast.notes)]
+        # The notes tell of models that are no LLM: those that make vectors, or measure.
+        called = "No LLM would be called." if forecast.notes else "No model would be called."
+        return [*report, words(called), *map(words, forecast.notes)]
     report.append(cost_table(forecast))
     report.extend(words(line) for line in _told(forecast))
     report.extend(words(f"Warning: {line}", "yellow") for line in forecast.warnings)

@@ -14,7 +14,7 @@ from oreline.ids import Json
 from oreline.recipe.loading import load_recipe
 from oreline.recipe.settings import Recipe
 from oreline.records import ID_COLUMN
-from oreline.reports import indexes, judges, miners, rates, train, written
+from oreline.reports import indexes, judges, miners, rates, train, vectors, written
 from oreline.reports import rejects as rejected
 from oreline.reports.clusters import clusters as clustered
 from oreline.reports.contamination import benchmarks_lines, benchmarks_report, contamination_report
@@ -26,7 +26,6 @@ from oreline.reports.plain import Report, visible, words
 from oreline.reports.rows import json_line, row_card, value_line
 from oreline.reports.selection import FACTS, selection_report
 from oreline.reports.triples import drawn_triples, triple_card
-from oreline.reports.vectors import vectors_report
 from oreline.stages.catalog import STAGES
 from oreline.tables.manifest import Manifest, read_manifest
 from oreline.tables.parts import Part
@@ -76,7 +75,7 @@ def show(  # noqa: C901, PLR0911 - one return per kind of path
         case "answers":
             return answers_report(place.path, as_json=as_json)
         case "vectors":
-            return vectors_report(place.path, as_json=as_json)
+            return vectors.vectors_report(place.path, as_json=as_json)
         case "recipe":
             return _recipe(place.path, as_json=as_json)
         case "train":
@@ -158,9 +157,10 @@ def _stage(place: Place, limit: int, *, as_json: bool) -> Report:
         size = sum(part.size for part in parts)
         report.append(words(f"{table}: {manifest.rows(table):,} rows, {len(parts)} parts, {size / 2**20:,.1f} MB"))
     report += [words(f"{name}: {number:,}", "dim") for name, number in manifest.counts.items()]
-    told = {*FACTS, *indexes.FACTS, *judges.FACTS, *miners.FACTS, *rates.FACTS, *written.FACTS}
+    told = {*FACTS, *indexes.FACTS, *judges.FACTS, *miners.FACTS, *rates.FACTS, *vectors.FACTS, *written.FACTS}
     facts = {name: fact for name, fact in manifest.facts.items() if name not in told}
     report += [words(f"{name}: {visible(json.dumps(fact))}", "dim") for name, fact in facts.items()]
+    report += vectors.stores_report(manifest)
     report += indexes.indexes_report(manifest)
     report += miners.miners_report(manifest)
     report += judges.judges_report(manifest)

@@ -1,13 +1,29 @@
 """The store of vectors counted: per encoder, whose they are, how many, and how large."""
 
+from collections.abc import Mapping
+from typing import cast
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from oreline import files
-from oreline.embeddings.statistics import StoreStatistics, statistics
+from oreline.embeddings.statistics import STORES, StoreStatistics, statistics
 from oreline.ids import Json
 from oreline.reports.plain import Report, visible, words
 from oreline.reports.rows import value_line
+from oreline.tables.manifest import Manifest
+
+FACTS = frozenset({STORES})
+"""The facts of embed's manifest that are told here."""
+
+
+def stores_report(manifest: Manifest) -> Report:
+    """Returns how large the store of each encoder was when embed was done; nothing for other stages."""
+    stores = cast("Mapping[str, Mapping[str, int]]", manifest.facts.get(STORES, {}))
+    return [
+        words(visible(f"store of {name}: {of['rows']:,} vectors, {of['bytes']:,} bytes, {of['files']:,} files"), "dim")
+        for name, of in stores.items()
+    ]
 
 
 def vectors_report(path: str, *, as_json: bool) -> Report:
@@ -40,8 +56,7 @@ def stores_of(path: str) -> list[str]:
 
 
 def _json(found: StoreStatistics) -> Json:
-    counted: dict[str, Json] = {"rows": found.rows, "bytes": found.bytes, "files": found.files}
-    return {"encoder": found.encoder, **dict(found.about), **counted, "damaged": found.damaged}
+    return {"encoder": found.encoder, **dict(found.about), **found.sizes(), "damaged": found.damaged}
 
 
 def _table(found: list[StoreStatistics]) -> Table:

@@ -6,8 +6,8 @@ import numpy as np
 
 from oreline.search import scanning
 from oreline.search.first_pass import Sought
-from oreline.search.ordered import Keys, bounds, narrow_key, value_of, wide_key
-from oreline.search.scanning import NOTHING, KeyOf, Places
+from oreline.search.ordered import Keys, bounds, value_of
+from oreline.search.scanning import NOTHING, Places
 from oreline.search.scores import Float64, Halves, Int64
 from oreline.search.shards import Targets
 
@@ -30,11 +30,6 @@ class Near:
     def dtype(self) -> np.dtype[np.int16] | np.dtype[np.int32]:
         """The integers that hold keys."""
         return np.dtype(np.int16) if self.narrow else np.dtype(np.int32)
-
-    @property
-    def key_of(self) -> KeyOf:
-        """The kernels' way from bits to keys."""
-        return narrow_key if self.narrow else wide_key
 
     def limits(self, rows: Int64, values: Float64) -> tuple[Int64, Int64]:
         """Returns (low, high) of some rows: a key below `low` is surely a score below the value, likewise above."""
@@ -74,7 +69,6 @@ class Collected:
         """Takes a chunk of scores, whose first document is `first`."""
         if self._k:
             scanning.select(
-                self._near.key_of,
                 bits,
                 first,
                 self._k,
@@ -127,7 +121,6 @@ class Layer:
     target: Int64
     low: Keys
     high: Keys
-    key_of: KeyOf
 
     def count(  # noqa: PLR0917 - a chunk, and what is counted
         self,
@@ -141,7 +134,6 @@ class Layer:
     ) -> None:
         """Adds to `ahead` (by target) the documents of a chunk ahead of the targets."""
         scanning.count_layer(
-            self.key_of,
             bits,
             first,
             self.low,
@@ -168,5 +160,5 @@ def layers(targets: Targets, near: Near) -> list[Layer]:
         rows = targets.queries[chosen]
         target, lows, highs = (np.full(len(near.errors), value, np.int64) for value in (-1, -NOTHING, -NOTHING))
         target[rows], lows[rows], highs[rows] = chosen, low[chosen], high[chosen]
-        found.append(Layer(target, near.column(lows), near.column(highs), near.key_of))
+        found.append(Layer(target, near.column(lows), near.column(highs)))
     return found

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from oreline.search.ordered import compiled
+from oreline.minhash.compiled import compiled
 from oreline.search.scores import Float64, Int64
 from oreline.search.shards import Ranked, Wanted
 

@@ -5,41 +5,39 @@ flipped where it is negative; bits of -1 have the least key of all, below that o
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import types
+from numba.extending import overload
 
+from oreline.minhash.compiled import compiled
 from oreline.search.scores import Float64, Int64
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Keys = npt.NDArray[np.int16] | npt.NDArray[np.int32]
 """Scores as bits, or their keys: int16 for bfloat16, int32 for float32."""
-
-Bits = int | np.int16 | np.int32
 
 LEFT_OUT = -1
 """The bits of a score that no list takes."""
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compiles a function by numba at its first use; it runs outside the interpreter's lock."""
-    return cast("Callable[P, R]", njit(nogil=True)(function))
+def key_of(bits: np.int16 | np.int32) -> np.int16 | np.int32:
+    """Returns the key of a number from its bits: of bfloat16 where they are int16, of float32 where they are int32."""
+    return _narrow_key(np.int16(bits)) if isinstance(bits, np.int16) else _wide_key(np.int32(bits))
 
 
-@compiled
-def narrow_key(bits: Bits) -> np.int16:
-    """Returns the key of a bfloat16 number from its bits (int16)."""
+def _narrow_key(bits: np.int16) -> np.int16:
     return np.int16(bits ^ ((bits >> 15) & 0x7FFF))
 
 
-@compiled
-def wide_key(bits: Bits) -> np.int32:
-    """Returns the key of a float32 number from its bits (int32)."""
+def _wide_key(bits: np.int32) -> np.int32:
     return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
+
+
+@overload(key_of, strict=False)
+def _key_of(bits: types.Type) -> Callable[..., np.int16 | np.int32]:
+    """Chooses by type while a kernel is compiled: kernels that were handed a function could not be kept on disk."""
+    return _narrow_key if bits == types.int16 else _wide_key
 
 
 @compiled

@@ -42,8 +42,14 @@ def first_pass(device: str = "cpu", tiles: Tiles | None = None) -> FirstPass:
 
 
 def path_of(device: str) -> str:
-    """Returns how a device is searched, as a manifest says it: fused kernels, or chunks and why not fused."""
+    """Returns how a device is searched, as a manifest says it; where chunks are all it can do, why.
+
+    What does not suit the fast way goes through chunks on every device: shards that are small, on a GPU single queries
+    too. That depends on their shapes, and changes no result.
+    """
     if device == "cpu":
-        return "cpu"
+        return f"cpu, scans of {'bfloat16' if cpu_has_bfloat16() else 'float32'} scores; small shards in chunks"
     reason = unsupported(device)
-    return f"{device}, fused kernels" if reason is None else f"{device}, chunks of scores: {reason}"
+    if reason is None:
+        return f"{device}, fused kernels; small shards in chunks"
+    return f"{device}, chunks of scores: {reason}"

@@ -38,7 +38,10 @@ def keys_of_documents(
 def keys_of_queries(job: Job, datasets: Sequence[str], ids: Sequence[str]) -> list[int]:
     """Returns the block of each query; how finely they are cut changes no result."""
     rows = _rows(job, "queries")
-    blocks = max(-(-rows // LARGE_BLOCK_QUERIES), min(FEW_BLOCKS, -(-rows // BLOCK_QUERIES)))
+    blocks = -(-rows // BLOCK_QUERIES)
+    if not job.recipe.runs():
+        # Imported candidates are held beside their queries, and may be a thousand per query.
+        blocks = max(-(-rows // LARGE_BLOCK_QUERIES), min(FEW_BLOCKS, blocks))
     scopes = [scope_of(job.recipe.mine.within, dataset) for dataset in datasets]
     return [_key(scope, bucket_of(own_id, blocks)) for scope, own_id in zip(scopes, ids, strict=True)]
 

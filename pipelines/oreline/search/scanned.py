@@ -46,12 +46,13 @@ class Scanned:
         """Converts a shard; raises Unfit for a vector that is not finite or too long."""
         # A sum of few products may take another way in the library, which need not add up in float32.
         narrow = self.narrow and shard.vectors.shape[1] >= _LEAST_DIMENSION
-        return ScannedShard(shard, narrowed(shard.vectors, narrow), narrow, min(self.tiles.documents, _MOST_DOCUMENTS))
+        converted = narrowed(shard.vectors, narrow, torch.get_num_threads())
+        return ScannedShard(shard, converted, narrow, min(self.tiles.documents, _MOST_DOCUMENTS))
 
 
 @dataclass(frozen=True)
 class ScannedShard:
-    """A converted shard, searched `documents` at a time."""
+    """A shard, converted if `narrow`, searched `documents` at a time."""
 
     shard: Shard
     converted: Narrowed
@@ -62,10 +63,14 @@ class ScannedShard:
         """Returns the finalists of a tile, with exact scores, and its counts."""
         threads = torch.get_num_threads()
         parts = _parts(len(tile.queries), threads)
-        with ThreadPoolExecutor(threads, "oreline-search", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            passed = list(pool.map(self._search, (_cut(tile, part) for part in parts)))
-        # The threads have set what new threads of this process begin with.
-        torch.set_num_threads(threads)
+        try:
+            with ThreadPoolExecutor(
+                threads, "oreline-search", initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
+                passed = list(pool.map(self._search, (_cut(tile, part) for part in parts)))
+        finally:
+            # The threads have set what new threads of this process begin with.
+            torch.set_num_threads(threads)
         return _joined(parts, passed)
 
     def _search(self, tile: Tile) -> Passed:
@@ -106,14 +111,17 @@ class ScannedShard:
     def _chunks(self, queries: torch.Tensor) -> Iterator[tuple[Keys, int]]:
         """Yields a chunk's scores, documents x queries, as bits, and its first document; the next overwrites it."""
         vectors = self.converted.values
-        format_ = torch.int16 if self.narrow else torch.int32
         # Documents x queries, as the product then has the few queries to rearrange and not the documents.
-        right = queries.T.contiguous()
-        room = torch.empty((min(self.documents, len(vectors)), len(queries)), dtype=vectors.dtype)
+        right = queries.T.contiguous() if self.narrow else queries.T.float().contiguous()
+        count = min(self.documents, len(vectors))
+        room = torch.empty((count, len(queries)), dtype=right.dtype)
+        # A chunk becomes float32 just before its product, and in the same place: there it is in the cache.
+        wide = torch.empty((0 if self.narrow else count, vectors.shape[1]), dtype=torch.float32)
         for start in range(0, len(vectors), self.documents):
             some = vectors[start : start + self.documents]
+            some = some if self.narrow else wide[: len(some)].copy_(some)
             scores = torch.mm(some, right, out=room[: len(some)])
-            yield scores.view(format_).numpy(), start
+            yield scores.view(torch.int16 if self.narrow else torch.int32).numpy(), start
 
 
 def _padded(queries: Float16) -> Float16:

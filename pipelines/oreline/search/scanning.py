@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from oreline.search.ordered import LEFT_OUT, Bits, Keys, compiled, key_down, lowered, value_of
+from oreline.minhash.compiled import compiled, summing
+from oreline.search.ordered import LEFT_OUT, Keys, key_down, key_of, lowered, value_of
 from oreline.search.scores import Float64, Halves, Int64, dot
 
 LANES = 64
@@ -18,9 +19,6 @@ FIRST = 64
 
 NOTHING = -(1 << 40)
 """A key below all keys: nothing was missed."""
-
-KeyOf = Callable[[Bits], np.int16 | np.int32]
-"""`ordered.narrow_key` or `ordered.wide_key`: a compiled kernel is made for each."""
 
 Places = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
@@ -35,27 +33,31 @@ def mask(bits: Keys, first: int, queries: Int64, rows: Int64) -> None:
 
 @compiled
 def nth(keys: Keys, place: int) -> int:
-    """Returns the key that would stand at a place if the keys were sorted, ascending; rearranges them (quickselect)."""
-    first, last = 0, len(keys) - 1
-    while first < last:
-        pivot = keys[(first + last) // 2]
-        left, right = first, last
-        while left <= right:
-            while keys[left] < pivot:
-                left += 1
-            while keys[right] > pivot:
-                right -= 1
-            if left <= right:
-                keys[left], keys[right] = keys[right], keys[left]
-                left += 1
-                right -= 1
-        if place <= right:
-            last = right
-        elif place >= left:
-            first = left
+    """Returns the key that would stand at a place if the keys were sorted, ascending.
+
+    Halves the range that it lies in: to count keys fills vector registers, and quickselect took four times as long.
+    """
+    wanted = len(keys) - place
+    least, most = int(keys[0]), int(keys[0])
+    for key in keys:
+        least, most = min(least, int(key)), max(most, int(key))
+    # At least as many keys as wanted reach `least`, and fewer reach `beyond`.
+    beyond = most + 1
+    while beyond - least > 1:
+        middle = (least + beyond) // 2
+        reached = 0
+        for key in keys:
+            reached += key >= middle
+        if reached < wanted:
+            beyond = middle
         else:
-            break
-    return int(keys[place])
+            least = middle
+            if reached == wanted:
+                break
+    found = most
+    for key in keys:
+        found = min(found, int(key) if key >= least else most)
+    return found
 
 
 @compiled
@@ -69,12 +71,11 @@ def shrink(  # noqa: PLR0917 - a kernel
     """
     narrow = keys.itemsize == 2
     room = len(keys)
-    scratch = np.empty_like(keys)
+    scratch = np.empty(count, keys.dtype)
     surely = 0
     for place in range(count):
-        if keys[place] <= sure:
-            scratch[surely] = keys[place]
-            surely += 1
+        scratch[surely] = keys[place]
+        surely += keys[place] <= sure
     if surely >= k:
         kth = value_of(nth(scratch[:surely], surely - k), narrow)
         least = kth - error - rounding * abs(kth)
@@ -83,9 +84,7 @@ def shrink(  # noqa: PLR0917 - a kernel
     if count <= room - room // 4:
         return count, low, NOTHING
     # Too many within the error of the k-th best: the better half stays, and the list will be scored again.
-    for place in range(count):
-        scratch[place] = keys[place]
-    gone = nth(scratch[:count], count - room // 2)
+    gone = nth(keys[:count], count - room // 2)
     return _keep(keys, places, count, gone + 1), gone + 1, gone
 
 
@@ -93,14 +92,15 @@ def shrink(  # noqa: PLR0917 - a kernel
 def _keep(keys: Keys, places: Places, count: int, low: int) -> int:
     kept = 0
     for place in range(count):
-        if keys[place] >= low:
-            keys[kept], places[kept] = keys[place], places[place]
-            kept += 1
+        key, document = keys[place], places[place]
+        # Written in any case, which costs less than a guess that fails.
+        keys[kept], places[kept] = key, document
+        kept += key >= low
     return kept
 
 
 @compiled
-def _flag(key_of: KeyOf, bits: Keys, low: Keys, high: Keys, flags: Flags) -> None:
+def _flag(bits: Keys, low: Keys, high: Keys, flags: Flags) -> None:
     """Says for each document and `LANES` queries whether a key lies within its limits.
 
     The loop does nothing else, and so the compiler fills vector registers.
@@ -117,7 +117,7 @@ def _flag(key_of: KeyOf, bits: Keys, low: Keys, high: Keys, flags: Flags) -> Non
 
 
 @compiled
-def _count(key_of: KeyOf, bits: Keys, high: Keys, above: npt.NDArray[np.int16]) -> None:
+def _count(bits: Keys, high: Keys, above: npt.NDArray[np.int16]) -> None:
     """Counts per query the documents with a key above its limit."""
     for document in range(len(bits)):
         for start in range(0, bits.shape[1], LANES):
@@ -129,7 +129,6 @@ def _count(key_of: KeyOf, bits: Keys, high: Keys, above: npt.NDArray[np.int16]) 
 
 @compiled
 def select(  # noqa: PLR0917 - a kernel
-    key_of: KeyOf,
     bits: Keys,
     first: int,
     k: int,
@@ -149,7 +148,7 @@ def select(  # noqa: PLR0917 - a kernel
     When a query has as many as `full` says, its `low` rises, and some go.
     """
     flags = np.empty((len(bits), bits.shape[1] // LANES), np.bool_)
-    _flag(key_of, bits, low, high, flags)
+    _flag(bits, low, high, flags)
     for document in range(len(bits)):
         for block in range(flags.shape[1]):
             if not flags[document, block]:
@@ -193,7 +192,6 @@ def settle(  # noqa: PLR0917 - a kernel
 
 @compiled
 def count_layer(  # noqa: PLR0917 - a kernel
-    key_of: KeyOf,
     bits: Keys,
     first: int,
     low: Keys,
@@ -213,9 +211,9 @@ def count_layer(  # noqa: PLR0917 - a kernel
     """
     # A chunk has less documents than this can count.
     above = np.zeros(bits.shape[1], np.int16)
-    _count(key_of, bits, high, above)
+    _count(bits, high, above)
     flags = np.empty((len(bits), bits.shape[1] // LANES), np.bool_)
-    _flag(key_of, bits, low, high, flags)
+    _flag(bits, low, high, flags)
     for document in range(len(bits)):
         for block in range(flags.shape[1]):
             if not flags[document, block]:
@@ -232,19 +230,40 @@ def count_layer(  # noqa: PLR0917 - a kernel
             ahead[target[query]] += above[query]
 
 
-def _score(rows: Int64, places: Int64, queries: Float64, vectors: Halves, scores: Float64) -> None:
-    """Fills the exact scores of pairs (query, document); all numbers are finite, and queries float64."""
-    for pair in range(len(rows)):
-        query, vector = queries[rows[pair]], vectors[places[pair]]
-        total = 0.0
-        for place in range(len(query)):
-            wide = np.int32(vector[place])
-            bits = np.int32(((wide & 0x7FFF) << 13) | ((wide & 0x8000) << 16)).view(np.float32)
-            total += query[place] * np.float64(bits)
-        scores[pair] = total * 2.0**112
+def _wide(bits: np.uint16) -> np.float64:
+    """Returns a finite float16 number times 2**-112: its bits in those of a float32, whose exponents have an offset."""
+    wide = np.int32(bits)
+    return np.float64(np.int32(((wide & 0x7FFF) << 13) | ((wide & 0x8000) << 16)).view(np.float32))
 
 
-score = cast(
-    "Callable[[Int64, Int64, Float64, Halves, Float64], None]",
-    njit(_score, nogil=True, fastmath={"reassoc", "contract"}),
-)
+_widened = cast("Callable[[np.uint16], np.float64]", njit(_wide, inline="always"))
+
+
+@summing
+def score(rows: Int64, places: Int64, queries: Float64, vectors: Halves, scores: Float64) -> None:
+    """Fills the exact scores of pairs (query, document), queries ascending; all are finite, and queries float64.
+
+    Four documents of a query take turns, so that the memory fetches them at the same time.
+    """
+    pair, count = 0, len(rows)
+    while pair < count:
+        query = queries[rows[pair]]
+        if pair + 3 < count and rows[pair + 3] == rows[pair]:
+            one, two = vectors[places[pair]], vectors[places[pair + 1]]
+            three, four = vectors[places[pair + 2]], vectors[places[pair + 3]]
+            first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+            for place in range(len(query)):
+                value = query[place]
+                first += value * _widened(one[place])
+                second += value * _widened(two[place])
+                third += value * _widened(three[place])
+                fourth += value * _widened(four[place])
+            scores[pair], scores[pair + 1] = first * 2.0**112, second * 2.0**112
+            scores[pair + 2], scores[pair + 3] = third * 2.0**112, fourth * 2.0**112
+            pair += 4
+        else:
+            vector, total = vectors[places[pair]], 0.0
+            for place in range(len(query)):
+                total += query[place] * _widened(vector[place])
+            scores[pair] = total * 2.0**112
+            pair += 1

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import torch
 from numba import njit
 
+from oreline.minhash.compiled import compiled, summing
+
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -48,23 +50,20 @@ def _half(bits: np.uint16) -> np.float32:
 half = cast("Callable[[np.uint16], np.float32]", njit(_half, inline="always"))
 
 
-def _dot(left: Halves, right: Halves) -> float:
+# Any order of summing gives the same bits, so the compiler may choose one that fills the vector registers.
+@summing
+def dot(left: Halves, right: Halves) -> float:
+    """Returns the score of two vectors, given as their bits; for kernels."""
     total = 0.0
     for place in range(len(left)):
         total += np.float64(half(left[place])) * np.float64(half(right[place]))
     return total
 
 
-# Any order of summing gives the same bits, so the compiler may choose one that fills the vector registers.
-dot = cast("Callable[[Halves, Halves], float]", njit(_dot, fastmath={"reassoc", "contract"}))
-
-
-def _dot_products(left: Halves, left_rows: Int64, right: Halves, right_rows: Int64, scores: Float64) -> None:
+@compiled
+def _fill(left: Halves, left_rows: Int64, right: Halves, right_rows: Int64, scores: Float64) -> None:
     for pair in range(len(left_rows)):
         scores[pair] = dot(left[left_rows[pair]], right[right_rows[pair]])
-
-
-_fill = cast("Callable[[Halves, Int64, Halves, Int64, Float64], None]", njit(_dot_products, nogil=True))
 
 
 def halves(vectors: Float16) -> Halves:
@@ -87,7 +86,8 @@ def all_scores(left: Float16, right: Float16) -> Float64:
     """Returns the scores of all pairs, left rows x right rows."""
     # Through torch, whose conversion from float16 is ten times numpy's.
     one, other = (torch.from_numpy(np.ascontiguousarray(each)).double() for each in (left, right))
-    return (one @ other.T).numpy()
+    # Plus zero, as a sum of -0.0 alone is -0.0 in one library and 0.0 in another.
+    return (one @ other.T).add_(0.0).numpy()
 
 
 def largest_norm(vectors: Float16) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -26,10 +27,11 @@ from oreline.search.corpus import (
 from oreline.search.dense import Searching
 from oreline.search.exact import UnfitVector
 from oreline.search.further import MissingVectors
-from oreline.search.imported.lists import proposals
+from oreline.search.imported.lists import proposals, some
 from oreline.search.imported.naming import datasets_of
 from oreline.search.imported.spreading import ROW_SCHEMA
 from oreline.search.mining import mine
+from oreline.search.passes import path_of
 from oreline.search.questions import QUERY_COLUMNS, questions
 from oreline.search.ranges import REPORT, keys_of_documents, keys_of_queries
 from oreline.search.tags import DOCUMENT_COLUMNS
@@ -137,6 +139,7 @@ class MineBlocks(Mining):
         indexing.tell(writer)
         heartbeat = Heartbeat(self._job)
         device = first_device(recipe.encoder)
+        writer.fact("search", path_of(device))
         scopes = [scope_of(recipe.mine.within, dataset) for dataset in rows.column("dataset").to_pylist()]
         for scope in sorted(set(scopes)):
             if self._job.stop_requested():
@@ -172,7 +175,8 @@ class MineBlocks(Mining):
         block = questions(self._job, self._store(), rows, self._stores())
         corpus = Corpus(shards, block.asked.doc_ids, self._encoder.dimension)
         recipe = self._job.recipe
-        own = runs.filter(pc.is_in(runs.column("query_id"), value_set=rows.column("query_id").combine_chunks()))
+        of_these = pc.is_in(runs.column("query_id"), value_set=rows.column("query_id").combine_chunks())
+        own = some(runs, np.asarray(of_these, np.bool_))
         imported = proposals(own, block.query_ids, corpus, self._datasets, writer)
         try:
             mined = mine(block, corpus, recipe.mine, searching, imported)

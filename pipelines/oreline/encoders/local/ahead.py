@@ -28,7 +28,8 @@ class Ahead(Generic[T]):
     def __enter__(self) -> Iterator[T]:
         # Who comes back from a kernel waits for Python's usual 5 ms while this thread works on lists.
         self._turns = sys.getswitchinterval()
-        sys.setswitchinterval(min(self._turns, _TURN_SECONDS))
+        if self._turns > _TURN_SECONDS:
+            sys.setswitchinterval(_TURN_SECONDS)
         self._thread.start()
         return self._take()
 
@@ -36,7 +37,9 @@ class Ahead(Generic[T]):
         self._closed = True
         self._room.release()
         self._thread.join()
-        sys.setswitchinterval(self._turns)
+        # Not by one that found it set: of two at once the first to come may be the first to leave.
+        if self._turns > _TURN_SECONDS:
+            sys.setswitchinterval(self._turns)
 
     def _work(self) -> None:
         try:

@@ -6,6 +6,7 @@ Registered with transformers as an attention function of its own. On CUDA it is 
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,9 +22,12 @@ class NotPackedError(ValueError):
 
 def register() -> None:
     """Makes the attention known to transformers by `NAME`; no mask is built for it."""
+    import torch
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    AttentionInterface.register(NAME, packed_attention)
+    # Compiled, it would be made anew for every number of texts.
+    uncompiled: Callable[..., torch.Tensor] = torch.compiler.disable(_by_length)  # type: ignore[no-untyped-call]  # torch types it not
+    AttentionInterface.register(NAME, partial(packed_attention, by_length=uncompiled))
     AttentionMaskInterface.register(NAME, _no_mask)
 
 
@@ -43,15 +47,16 @@ def packed_attention(  # noqa: PLR0917 - transformers' signature
     sliding_window: int | None = None,
     cu_seq_lens_q: "torch.Tensor | None" = None,
     max_length_q: int | None = None,
+    *,
+    by_length: "Callable[..., torch.Tensor]",
     **others: object,
 ) -> "tuple[torch.Tensor, None]":
     """Returns the attention's output, 1 x tokens x heads x head dimension, as transformers wants it.
 
     Query, key and value are 1 x heads x tokens x head dimension; text i has the tokens from `cu_seq_lens_q[i]` to
-    `cu_seq_lens_q[i + 1]`, at most `max_length_q`. Raises NotPackedError for what it does not know.
+    `cu_seq_lens_q[i + 1]`, at most `max_length_q`. `by_length` is taken where there is no CUDA. Raises NotPackedError
+    for what it does not know.
     """
-    import torch
-
     del dropout  # none in inference
     asked = sorted(name for name in _NOT_DONE if others.get(name) is not None)
     if asked or attention_mask is not None:
@@ -65,10 +70,7 @@ def packed_attention(  # noqa: PLR0917 - transformers' signature
     window = (reach, 0 if causal else reach)
     if q.is_cuda:
         return _by_kernel(q, k, v, cu_seq_lens_q, max_length_q, scaling, window).unsqueeze(0), None
-    # Compiled, it would be made anew for every number of texts.
-    uncompiled: Callable[..., torch.Tensor] = torch.compiler.disable(_by_length)  # type: ignore[no-untyped-call]  # torch types it not
-    found = uncompiled(q, k, v, cu_seq_lens_q, scaling, window)
-    return found.unsqueeze(0), None
+    return by_length(q, k, v, cu_seq_lens_q, scaling, window).unsqueeze(0), None
 
 
 def _by_kernel(  # noqa: PLR0917 - as the kernel takes them

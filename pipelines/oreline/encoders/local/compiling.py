@@ -9,8 +9,8 @@ _CODES = 64
 """How often one layer may be compiled anew, for other devices and shapes, before torch gives up on it."""
 
 
-def compile_layers(transformer: "torch.nn.Module") -> "list[torch.nn.Module]":
-    """Compiles the repeated layers of a transformer, each for itself, and returns them; none is found in some models.
+def compile_layers(transformer: "torch.nn.Module") -> bool:
+    """Compiles the repeated layers of a transformer, each for itself; False where it has none.
 
     They have one code: a layer is compiled once and serves all, in seconds where the whole model takes a minute. Sizes
     are left open, so that batches of other sizes need no further compiling.
@@ -21,12 +21,12 @@ def compile_layers(transformer: "torch.nn.Module") -> "list[torch.nn.Module]":
     layers = _layers(transformer)
     for layer in layers:
         layer.compile(dynamic=True)
-    return layers
+    return bool(layers)
 
 
-def leave_uncompiled(layers: "list[torch.nn.Module]") -> None:
+def leave_uncompiled(transformer: "torch.nn.Module") -> None:
     """Takes back what `compile_layers` did."""
-    for layer in layers:
+    for layer in _layers(transformer):
         layer._compiled_call_impl = None  # noqa: SLF001 - torch has no public way back
 
 

@@ -29,6 +29,7 @@ class Model:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types it not
         self.device = device
         self.max_tokens = identity.max_tokens
+        self.dimension = identity.dimension
         self.whole: SentenceTransformer = sentence_transformers.SentenceTransformer(
             identity.folder, device=device, local_files_only=True
         )

@@ -61,13 +61,15 @@ def _common(models: Sequence[Model], found: Sequence[Ways]) -> Ways:
 
 
 def _compile(models: Sequence[Model], ways: Ways, settings: Encoder) -> Ways:
-    """Compiles every copy's layers; returns the ways with the reason if that does not work.
+    """Compiles the layers of all copies or of none; returns the ways, with the reason if that does not work.
 
     Raises CallError if the recipe insists on it.
     """
     reasons = [reason for model in models if (reason := _not_compiled(model, ways)) is not None]
     if not reasons:
         return ways
+    for model in models:
+        leave_uncompiled(model.transformer)
     if settings.compile == "on":
         raise CallError(f"encoder.compile is on, but {settings.model} cannot be compiled: {reasons[0]}")
     return replace(ways, because={**ways.because, "compile": f"not compiled: {reasons[0]}"})
@@ -79,14 +81,11 @@ def _not_compiled(model: Model, ways: Ways) -> str | None:
     with torch.inference_mode():
         expected = torch.cat([probe(model, ways, [text]) for text in SHORT])
         noise = distance(probe(model, ways, SHORT), expected)
-        layers = compile_layers(model.transformer)
-        if not layers:
+        if not compile_layers(model.transformer):
             return "it has no list of layers"
         try:
             if agree(probe(model, ways, SHORT), expected, noise):
                 return None
-            reason = "compiled, it gives other vectors"
         except FAILURES as error:
-            reason = str(error)
-    leave_uncompiled(layers)
-    return reason
+            return str(error)
+    return "compiled, it gives other vectors"

@@ -56,7 +56,7 @@ class Replica:
         """Returns the batch with its inputs; called ahead, on another thread."""
         import torch
 
-        if batch.tokens is None:
+        if batch.tokens is None or not len(batch.tokens.ids):
             return batch
         # In the mode of the computation: a compiled layer is made anew for tensors of another.
         with torch.inference_mode():
@@ -105,8 +105,13 @@ class Replica:
         return torch.cat([self._vectors(part) for part in parts])
 
     def _whole(self, batch: Batch) -> "torch.Tensor":
+        import torch
+
         if batch.tokens is None:
             return self._model.own(batch.texts)
+        if not len(batch.tokens.ids):
+            # Models differ in what they make of nothing, where they do not fail; it has no direction.
+            return torch.full((len(batch.places), self._model.dimension), torch.nan, device=self._model.device)
         inputs = batch.inputs or self._inputs(batch.tokens)
         moved = inputs.moved(lambda each: each.to(self._model.device, non_blocking=True))
         return self._model.packed(moved) if isinstance(moved, Packed) else self._model.padded(moved)

@@ -144,11 +144,13 @@ class RemoteEncoder:
             batch = work.waiting.popleft()
             reservation = (batch.most_tokens, self._meter.budget.cost(0, batch.most_tokens, 0))
             if not self._meter.fits(reservation):
-                if self._meter.idle:
+                if not self._meter.idle:
+                    work.waiting.appendleft(batch)
+                    await asyncio.sleep(_LOOK_SECONDS)  # what is in flight may make room
+                elif len(batch.places) > 1:
+                    work.waiting.extendleft(reversed(batch.halves()))
+                else:
                     self._halt(budget_used(self._meter))
-                    return
-                work.waiting.appendleft(batch)
-                await asyncio.sleep(_LOOK_SECONDS)  # what is in flight may make room
                 continue
             self._meter.reserve(reservation)
             try:

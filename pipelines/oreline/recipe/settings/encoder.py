@@ -1,5 +1,6 @@
 """The encoder whose vectors are searched."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -8,6 +9,16 @@ from oreline.recipe.settings.base import OPERATIONAL, Count, CountOrZero, Settin
 
 _Device = Annotated[str, Field(pattern=r"^(cpu|mps|cuda:\d+)$")]
 Devices = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] | Annotated[list[_Device], Field(min_length=1)]
+_HEEDED_BY: Mapping[str, Sequence[str]] = {
+    "local": ("max_tokens", "precision", "attention", "compile"),
+    "gemini and openai": (
+        "base_url", "server", "key_variable", "texts_per_call", "concurrency", "requests_per_minute",
+        "tokens_per_minute", "timeout", "call_attempts", "call_seconds", "price", "budget_usd", "budget_tokens",
+    ),
+    "gemini": ("project", "location"),
+    "local and gemini and openai": ("query_prefix", "document_prefix"),
+}  # fmt: skip
+"""Keys that only some providers heed; `device` and `threads` are for the search too."""
 
 
 class Encoder(Settings):
@@ -92,13 +103,19 @@ class Encoder(Settings):
             raise ValueError(f"names files of vectors, but its provider is {self.provider}; set provider to file")
         if self.provider in ("gemini", "openai") and "model" not in self.model_fields_set:
             raise ValueError(f"names no model; write the name by which {self.provider} knows it")
-        if self.provider != "local" and self.max_tokens is not None:
-            raise ValueError("has max_tokens, which only a model on this machine heeds; leave it out")
-        if self.base_url is not None and self.provider not in ("gemini", "openai"):
-            raise ValueError(f"has a base_url, but its provider is {self.provider}; set provider to openai or gemini")
-        if self.project is not None and self.provider != "gemini":
-            raise ValueError(f"has a project, but its provider is {self.provider}; set provider to gemini")
+        for what, keys in _HEEDED_BY.items():
+            if self.provider not in what.split(" and "):
+                self._refuse(keys, what)
+        if self.server is not None and self.base_url is None:
+            raise ValueError("has a server, which names what stands behind base_url; set base_url, or leave it out")
         return self
+
+    def _refuse(self, keys: Sequence[str], heeded_by: str) -> None:
+        """Refuses keys that are not what they are without being set."""
+        fields = type(self).model_fields
+        for key in keys:
+            if getattr(self, key) != fields[key].default:
+                raise ValueError(f"has {key}, which only the provider {heeded_by} heeds; leave it out")
 
     @field_validator("device")
     @classmethod

@@ -51,7 +51,9 @@ def measured(
     scopes: Sequence[Sampled], settings: Mine, index: ApproximateIndex, library: Library, device: str
 ) -> dict[str, Measured]:
     """Returns each dense miner's recall at its smallest effort that reaches `least_recall`, else at the largest."""
-    miners = [DENSE, *settings.encoders]
+    # An encoder that no miner names has no vectors.
+    further = [name for name in settings.miners if name in settings.encoders]
+    miners = [DENSE, *further]
     dense = settings.model_copy(update={"miners": [each for each in settings.miners if each in miners] or [DENSE]})
     found: dict[str, Measured] = {}
     for effort in library.efforts:

@@ -41,7 +41,7 @@ def mine_by_file(  # noqa: PLR0917 - a block of queries with all that it meets
     told = labelled(job, listed)
     named = told.labels.named(ids)
     corpus = Corpus(shards, [doc_id for _, doc_id, _ in named], 0)
-    entries = entries_of(runs, ids, corpus, datasets, writer)
+    entries = entries_of(runs, ids, corpus, datasets, writer, [(row, doc_id) for row, doc_id, _ in named])
     table = _Scores.of(entries.get(settings.reference), corpus)
     asked, targets, unknown = _asked(named, corpus, table)
     searched = corpus.holds(pa.array(asked.doc_ids, pa.string()))

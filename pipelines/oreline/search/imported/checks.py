@@ -6,12 +6,11 @@ from oreline import files
 from oreline.errors import CallError
 from oreline.files import FileInfo
 from oreline.recipe.settings import Recipe, Run
-from oreline.search.imported.formats import Form, form_of
+from oreline.search.imported.formats import form_of
 from oreline.search.imported.lines import Lines, blocks_of
 from oreline.search.imported.parsing import parse
 
 _MOST_FILES = 1 << 14
-_SCORED: tuple[Form, ...] = ("trec", "scored", "bge")
 _LOOKED_AT = 1 << 16
 
 
@@ -41,10 +40,11 @@ def run_problems(recipe: Recipe) -> Iterator[str]:
 def _first_problem(name: str, settings: Run, path: str, *, reference: bool) -> Iterator[str]:
     """Yields what is wrong if no line of the beginning can be used: single bad lines become rejects."""
     form = form_of(settings, path)
-    if reference and form not in _SCORED:
-        yield f"mine.runs.{name}: {path} has no scores, but mine.reference is {name}; name a file with scores, or dense"
     first = next(blocks_of(path, _LOOKED_AT), Lines(1, []))
     parsed = parse(first, form)
-    if parsed.rows.num_rows == 0 and parsed.bad:
+    count = parsed.rows.num_rows
+    if reference and count and parsed.rows.column("score").null_count == count:
+        yield f"mine.runs.{name}: {path} has no scores, but mine.reference is {name}; name a file with scores, or dense"
+    if count == 0 and parsed.bad:
         bad = parsed.bad[0]
         yield f"mine.runs.{name}: {path}:{bad.line}: {bad.detail}; found {bad.payload[:120]!r}"

@@ -1,6 +1,7 @@
 """The formats of candidates: which one a file has, by its first line."""
 
 import json
+from collections import defaultdict
 from typing import Literal
 
 from oreline.errors import CallError
@@ -21,7 +22,7 @@ POSITIVES = ("positive_document_ids", "positive_passages")
 def form_of(settings: Run, path: str) -> Form:
     """Returns what the lines of a file hold; raises CallError, with the remedy, if its first line is not of the format.
 
-    A text file of three columns is one of scores, or of ranks if its first query's lines are numbered from 1; a file
+    A text file of three columns is one of scores, or of ranks if its first queries' lines are numbered from 1; a file
     that has neither must be named `tevatron` or `msmarco` in the recipe.
     """
     first = _first_lines(path)
@@ -31,12 +32,13 @@ def form_of(settings: Run, path: str) -> Form:
         text = first[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CallError(f"mine.runs: {path}:1: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+    first[0] = text.encode()
     found = _json_form(text) if text.lstrip().startswith(("{", "[")) else _text_form(first, settings.format)
     if found is None or settings.format not in ("auto", *_NAMES[found]):
         wanted = "trec, tevatron, msmarco or bge" if settings.format == "auto" else settings.format
         raise CallError(
             f"mine.runs: {path}: the first line is none of the format {wanted}: {text[:120]!r}; "
-            f"{'name the format' if found else 'see the formats in docs/mining.md'}"
+            f"{f'write format: {_NAMES[found][0]}' if found else 'see the formats in docs/mining.md'}"
         )
     return found
 
@@ -76,7 +78,15 @@ def _text_form(first: list[bytes], asked: RunFormat) -> Form | None:
         return None
     if asked != "auto":
         return "ranked" if asked == "msmarco" else "scored"
-    query = fields[0][0]
-    thirds = [each[2] for each in fields[:-1] or fields if len(each) == SHORT_FIELDS and each[0] == query]
-    numbered = thirds == [str(number).encode() for number in range(1, len(thirds) + 1)]
-    return "ranked" if numbered else "scored"
+    return "ranked" if _numbered(fields[:-1] or fields) else "scored"
+
+
+def _numbered(fields: list[list[bytes]]) -> bool:
+    """Says whether each query's lines are numbered from 1; of a query with one line, a score of 1 would look so too."""
+    thirds: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for place, each in enumerate(fields):
+        if len(each) == SHORT_FIELDS and (place or each[2][-1:].isdigit()):  # the first line may be one of names
+            thirds[each[0]].append(each[2])
+    return bool(thirds) and all(
+        found == [str(number).encode() for number in range(1, len(found) + 1)] for found in thirds.values()
+    )

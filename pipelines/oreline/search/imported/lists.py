@@ -53,22 +53,30 @@ def proposals(
     return {miner: proposal_of(miner, entries, writer) for miner, entries in found.items()}
 
 
-def entries_of(
-    rows: pa.Table, query_ids: Sequence[str], corpus: Corpus, datasets: Sequence[str], writer: StageWriter
+def entries_of(  # noqa: PLR0917 - rows of files, and what they meet
+    rows: pa.Table,
+    query_ids: Sequence[str],
+    corpus: Corpus,
+    datasets: Sequence[str],
+    writer: StageWriter,
+    labelled: Sequence[tuple[int, str]] = (),
 ) -> dict[str, Entries]:
     """Returns what files hold of some queries (`spreading.ROW_SCHEMA`), by miner; a document once per query.
 
     A document that is not searched, and a repeated line, are written as rejects. `datasets` are those that an id
-    without one may belong to besides its query's.
+    without one may belong to besides its query's; `labelled` are (query, document) that count although the document
+    is not searched.
     """
+    named = _Named.of(corpus, labelled)
     asked = pc.fill_null(pc.index_in(rows.column("query_id"), value_set=pa.array(query_ids, pa.string())), -1)
     asked = np.asarray(asked, np.int64)
     found: dict[str, Entries] = {}
     for miner in sorted(pc.unique(rows.column("miner")).to_pylist()):
         mine = np.asarray(pc.equal(rows.column("miner"), miner), np.bool_)
-        own = rows.filter(pa.array(mine & (asked >= 0)))
+        own = some(rows, mine & (asked >= 0))
         writer.tally("runs", miner, "of_queries_without_vector", number=int((mine & (asked < 0)).sum()))
-        entries = _entries(own, asked[mine & (asked >= 0)], _documents(own, corpus, datasets, writer))
+        queries = asked[mine & (asked >= 0)]
+        entries = _entries(own, queries, _documents(own, queries, named, datasets, writer))
         found[miner] = _single(own, entries, writer)
     return found
 
@@ -86,39 +94,69 @@ def _entries(rows: pa.Table, queries: Int64, order: Int64) -> Entries:
     ).take(known)
 
 
-def _documents(rows: pa.Table, corpus: Corpus, datasets: Sequence[str], writer: StageWriter) -> Int64:
+@dataclass(frozen=True)
+class _Named:
+    """The documents that a line may name: those that are searched, and of a query those that it is labelled with.
+
+    A corpus knows what any query of its block is labelled with too; which queries share a block must change nothing.
+    """
+
+    corpus: Corpus
+    queries: Int64
+    order: Int64
+
+    @classmethod
+    def of(cls, corpus: Corpus, labelled: Sequence[tuple[int, str]]) -> "_Named":
+        """Takes (query, document) of labels."""
+        queries = np.array([query for query, _ in labelled], np.int64)
+        return cls(corpus, queries, corpus.order_of(pa.array([doc_id for _, doc_id in labelled], pa.string())))
+
+    def find(self, queries: Int64, ids: pa.Array) -> Int64:
+        """Returns the order of ids, each asked for by a query; -1 for what it may not name."""
+        order = self.corpus.known(ids)
+        width = 1 + max(int(order.max(initial=0)), int(self.order.max(initial=0)))
+        own = np.isin(queries * width + order, self.queries * width + self.order)
+        return np.where(own | self.corpus.holds(ids), order, -1)
+
+
+def _documents(rows: pa.Table, queries: Int64, named: _Named, datasets: Sequence[str], writer: StageWriter) -> Int64:
     """Returns the order of each row's document, -1 for one that is not searched; that becomes a reject."""
     order = np.full(rows.num_rows, -1, np.int64)
     by_id = np.asarray(pc.is_valid(rows.column("document")), np.bool_)
     several: dict[int, str] = {}
     if by_id.any():
-        order[by_id], several = _by_ids(rows.filter(pa.array(by_id)), corpus, datasets, np.flatnonzero(by_id))
+        found = some(rows, by_id)
+        order[by_id], several = _by_ids(found, queries[by_id], named, datasets, np.flatnonzero(by_id))
     if not by_id.all():
-        order[~by_id] = _by_texts(rows.filter(pa.array(~by_id)), corpus)
+        order[~by_id] = _by_texts(rows.filter(pa.array(~by_id)), named.corpus)
     for place in np.flatnonzero(order < 0).tolist():
         row = rows.slice(place, 1).to_pylist()[0]
         name = row["document"]
         sentence = several.get(place) or (
             "no searched document has this text, after normalisation"
             if name is None
-            else f"there is no searched document {name!r}; expected its id, with or without dataset"
+            else f"there is no document {name!r} among those searched for this query (mine.within); expected its id, "
+            "with or without dataset"
         )
         reason = "ambiguous_id" if place in several else "unknown_document"
         _reject(row, reason, sentence, writer)
     return order
 
 
-def _by_ids(rows: pa.Table, corpus: Corpus, datasets: Sequence[str], places: Int64) -> tuple[Int64, dict[int, str]]:
+def _by_ids(
+    rows: pa.Table, queries: Int64, named: _Named, datasets: Sequence[str], places: Int64
+) -> tuple[Int64, dict[int, str]]:
     """Returns the order of ids: as they stand, else within the query's dataset, else within the only other one."""
     ids = rows.column("document").combine_chunks()
-    order = corpus.known(ids)
+    order = named.find(queries, ids)
     own = pc.binary_join_element_wise(rows.column("dataset").combine_chunks(), ids, "/")
-    order = np.where(order < 0, corpus.known(own), order)
+    order = np.where(order < 0, named.find(queries, own), order)
     several: dict[int, str] = {}
     lost = np.flatnonzero(order < 0)
     if len(lost):
         names = ids.take(pa.array(lost))
-        tried = np.stack([corpus.known(pc.binary_join_element_wise(each, names, "/")) for each in datasets], axis=1)
+        joined = (pc.binary_join_element_wise(each, names, "/") for each in datasets)
+        tried = np.stack([named.find(queries[lost], each) for each in joined], axis=1)
         hits = (tried >= 0).sum(axis=1)
         order[lost[hits == 1]] = tried[hits == 1].max(axis=1, initial=-1)
         for row in np.flatnonzero(hits > 1).tolist():
@@ -150,11 +188,9 @@ def _single(rows: pa.Table, entries: Entries, writer: StageWriter) -> Entries:
     sorting = np.lexsort((entries.places, worst_last, ~entries.positive, entries.order, entries.queries))
     entries = entries.take(sorting)
     same = (np.diff(entries.queries, prepend=-1) == 0) & (np.diff(entries.order, prepend=-1) == 0)
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
     for place in np.flatnonzero(same).tolist():
-        first = place - 1
-        while same[first]:
-            first -= 1
-        row, kept = (rows.slice(int(entries.rows[each]), 1).to_pylist()[0] for each in (place, first))
+        row, kept = (rows.slice(int(entries.rows[each]), 1).to_pylist()[0] for each in (place, first[place]))
         _reject(row, "repeated_line", f"the line {kept['source']} holds the same query and document", writer)
     return entries.take(np.flatnonzero(~same))
 
@@ -178,6 +214,11 @@ def proposal_of(miner: str, entries: Entries, writer: StageWriter) -> Proposal:
     by_place[np.argsort(entries.places, kind="stable")] = -np.arange(1.0, len(scored) + 1)
     values = np.where(scored, entries.scores, by_place)
     return Proposal(Ranked(entries.queries, entries.order, values), scored)
+
+
+def some(rows: pa.Table, chosen: Bools) -> pa.Table:
+    """Returns the rows that are chosen; all of them without a copy, as runs are large."""
+    return rows if chosen.all() else rows.filter(pa.array(chosen))
 
 
 def _reject(row: dict[str, object], reason: str, detail: str, writer: StageWriter) -> None:

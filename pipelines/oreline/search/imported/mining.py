@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from oreline.heartbeat import Heartbeat
 from oreline.job import StageWriter
 from oreline.search.corpus import ShardReference, scope_of
 from oreline.search.imported.alone import mine_by_file
+from oreline.search.imported.lists import some
 from oreline.search.imported.naming import datasets_of
 from oreline.search.imported.spreading import ROW_SCHEMA
 from oreline.search.ranges import REPORT
@@ -53,7 +55,7 @@ class MineByFile(Listing):
                 return
             chosen = rows.filter(pa.array([each == scope for each in scopes]))
             ids = chosen.column("query_id").combine_chunks()
-            own = runs.filter(pc.is_in(runs.column("query_id"), value_set=ids))
+            own = some(runs, np.asarray(pc.is_in(runs.column("query_id"), value_set=ids), np.bool_))
             within_scope = [each for each in references if each.scope == scope]
             mined = mine_by_file(self._job, chosen, own, within_scope, datasets, writer)
             lonely = pc.sum(pc.equal(pc.list_value_length(mined.column("positives")), 0)).as_py() or 0

@@ -68,15 +68,21 @@ def _joined(file: RunFile, rows: pa.Table, named: Named) -> pa.Table:
     known = rows.filter(pc.is_in(rows.column("query"), value_set=names))
     places = np.asarray(pc.index_in(known.column("query"), value_set=names), np.int64)
     meant = list(named.found.values())
-    counts = np.array([len(each) for each in meant], np.int64)[places]
-    known = known.take(pa.array(np.repeat(np.arange(len(places)), counts)))
-    chosen = [pair for place in places.tolist() for pair in meant[place]]
-    count = len(chosen)
+    sizes = np.array([len(each) for each in meant], np.int64)
+    counts = sizes[places]
+    rows_of = np.repeat(np.arange(len(places)), counts)
+    known = known.take(pa.array(rows_of))
+    count = len(rows_of)
+    nth = np.arange(count) - np.repeat(np.cumsum(counts) - counts, counts)
+    chosen = pa.array((np.cumsum(sizes) - sizes)[places[rows_of]] + nth)
+    query_ids, datasets = (
+        pa.array([pair[side] for pairs in meant for pair in pairs], pa.string()).take(chosen) for side in (0, 1)
+    )
     lines = pc.cast(known.column("line"), pa.string())
     columns = {
         "miner": pa.repeat(pa.scalar(file.miner), count),
-        "query_id": pa.array([query_id for query_id, _ in chosen], pa.string()),
-        "dataset": pa.array([dataset for _, dataset in chosen], pa.string()),
+        "query_id": query_ids,
+        "dataset": datasets,
         "document": known.column("document"),
         "tags": _tags(known.column("text")),
         "score": known.column("score"),
@@ -91,6 +97,8 @@ def _joined(file: RunFile, rows: pa.Table, named: Named) -> pa.Table:
 
 
 def _tags(texts: pa.ChunkedArray) -> pa.Array:
+    if texts.null_count == len(texts):
+        return pa.nulls(len(texts), pa.list_(TAG))
     return pa.array([None if text is None else text_tags(text) for text in texts.to_pylist()], pa.list_(TAG))
 
 

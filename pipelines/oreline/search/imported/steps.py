@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from oreline.errors import CallError
 from oreline.job import Job, StageWriter
@@ -50,13 +53,22 @@ class ReadRuns(beam.DoFn):
                     yield REPORT, writer.close(stopped="interrupted", message=message).encode()
                     return
                 rows = rows_of(self._job, file, block, writer)
-                names = (rows.column(name).to_pylist() for name in ("dataset", "query_id"))
-                yield from scatter.write(keys_of_queries(self._job, *names), rows)
+                yield from scatter.write(_keys(self._job, rows), rows)
         except CallError as error:
             yield REPORT, writer.close(failure="imported", message=str(error)).encode()
             return
         yield from scatter.close()
         yield REPORT, writer.close().encode()
+
+
+def _keys(job: Job, rows: pa.Table) -> npt.NDArray[np.int64]:
+    """Returns the block of each candidate's query; a query has many candidates, and its block is found once."""
+    queries = rows.column("query_id").combine_chunks().dictionary_encode()
+    numbers = np.asarray(queries.indices, np.int64)
+    _, first = np.unique(numbers, return_index=True)
+    datasets = rows.column("dataset").take(pa.array(first)).to_pylist()
+    keys = np.array(keys_of_queries(job, datasets, queries.dictionary.to_pylist()), np.int64)
+    return keys[numbers]
 
 
 @dataclass(eq=False)
