@@ -44,6 +44,8 @@ def carrying(tmp_path: Path, prompts: dict[str, str]) -> str:
         ("text-embedding-3-small", "openai"),
         ("models/gemini-embedding-001", "gemini-embedding-1"),
         ("out/checkpoint-7", None),
+        ("runs/minilm-baseline/bge-m3/checkpoint-9", "bge-m3"),
+        ("runs/bge-base-en-v1.5/checkpoint-9/", "bge-en"),
     ],
 )
 def test_a_family_is_known_by_the_models_name(model: str, family: str | None) -> None:

@@ -90,20 +90,24 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"arctic-embed-[ml]-v2", "arctic-2"),
     (r"arctic-embed", "arctic-1"),
     (r"gte-qwen", "e5-instruct"),
-    (r"(^|[/_-])gte-", "gte"),
-    (r"(^|/)text-embedding-(3-|ada)", "openai"),
+    (r"(^|[_-])gte-", "gte"),
+    (r"^text-embedding-(3-|ada)", "openai"),
     (r"bge-m3", "bge-m3"),
     (r"bge-(small|base|large)-en", "bge-en"),
     (r"bge-(small|base|large)-zh", "bge-zh"),
     (r"e5-(mistral|.*instruct)", "e5-instruct"),
-    (r"(^|[/_-])e5-(small|base|large)", "e5"),
+    (r"(^|[_-])e5-(small|base|large)", "e5"),
 )
 
 
 def family_of(model: str) -> str | None:
-    """Returns the family of a model by its name, or None for an unknown one."""
-    name = model.rstrip("/").lower()
-    return next((family for pattern, family in _NAMES if re.search(pattern, name)), None)
+    """Returns the family of a model by its name, or None for an unknown one.
+
+    Of a path the innermost folder whose name tells counts: `minilm-runs/bge-m3/step-9` is a BGE.
+    """
+    names = reversed(model.lower().replace("\\", "/").rstrip("/").split("/"))
+    found = (family for name in names for pattern, family in _NAMES if re.search(pattern, name))
+    return next(found, None)
 
 
 def prefixes_of(settings: Encoder, folder: str | None = None) -> Prefixes:
