@@ -95,7 +95,8 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_text(tmp_path: Path) 
             "call_seconds, price, budget_usd, budget_tokens; leave the key out for the",
         ),
         ("encoder: {model: 12}", "encoder.model: found the number 12; expected text; put it in quotes: '12'"),
-        ("export: {formats: jsonl}", "expected a list of sentence-transformers or jsonl; write [jsonl]"),
+        ("export: {formats: jsonl}", "expected a list of at least 1 of sentence-transformers or jsonl; write [jsonl]"),
+        ("export: {formats: []}", "export.formats: found a list of 0; expected a list of at least 1"),
         (
             "export: {formats: [jsnl]}",
             "export.formats.0: found the text 'jsnl'; expected sentence-transformers or jsonl; did you mean \"jsonl\"?",

@@ -10,8 +10,8 @@ from oreline.recipe.settings.base import Settings
 class Export(Settings):
     """Files for a trainer."""
 
-    formats: list[Literal["sentence-transformers", "jsonl"]] = Field(default=["sentence-transformers"])
-    """What is written."""
+    formats: list[Literal["sentence-transformers", "jsonl"]] = Field(default=["sentence-transformers"], min_length=1)
+    """What is written; at least one."""
     positives: Literal["expand", "first"] = "expand"
     """One row per positive, or only the first."""
     short_rows: Literal["group", "drop"] = "group"
