@@ -24,6 +24,7 @@ import oreline
 import oreline.filters.sketches
 import oreline.llm.providers.gemini
 import oreline.runner
+import oreline.running
 import oreline.stages.rounds
 import oreline.stages.synthesize
 from canned_gemini import MODEL, QUERIES
@@ -141,6 +142,7 @@ def main() -> None:
             "session": lambda: asyncio.run(bare(setting, requests, own_session=True)),
             "default": lambda: asyncio.run(bare(setting, requests, own_session=False)),
         }
+    genai.Client(vertexai=False, api_key=KEY).close()  # it imports its HTTP libraries when it is first made
     begun, used = time.monotonic(), time.process_time()
     work[side]()
     whole, cpu = time.monotonic() - begun, time.process_time() - used

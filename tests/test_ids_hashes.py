@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oreline.ids import Tally, bucket_of, document_id, sha256_json, written_query_id
+from oreline.ids import (
+    Tally,
+    bucket_of,
+    document_id,
+    seeded_fraction,
+    seeded_fractions,
+    sha256_json,
+    written_query_id,
+)
 from oreline.normalise import content_hash, normalise_text, query_hash, text_hash
 
 units = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), max_size=8)
@@ -23,6 +31,11 @@ def test_equal_tallies_hold_the_same_units(first: list[str], second: list[str]) 
 @given(units)
 def test_a_tally_survives_json(each: list[str]) -> None:
     assert Tally.from_json(Tally.of(each).to_json()) == Tally.of(each)
+
+
+@given(st.integers(0, 9), units, units)
+def test_many_draws_at_once_are_those_one_by_one(seed: int, parts: list[str], last: list[str]) -> None:
+    assert seeded_fractions(seed, parts, last) == [seeded_fraction(seed, *parts, each) for each in last]
 
 
 def test_something_else_is_no_tally() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Self, TypeAlias, Union
@@ -64,7 +64,22 @@ def seeded_fraction(seed: int, *parts: str) -> float:
     """Returns a number in [0, 1) drawn by sha256 from a seed and ids: a sampling rule that anyone can recompute."""
     # The canonical JSON of [seed, *parts], which is drawn from too often to go through the encoder.
     joined = ",".join([str(seed), *map(encode_basestring, parts)])
-    digest = hashlib.sha256(f"[{joined}]".encode("utf-8", "surrogatepass")).digest()
+    return _fraction(hashlib.sha256(f"[{joined}]".encode("utf-8", "surrogatepass")).digest())
+
+
+def seeded_fractions(seed: int, parts: Sequence[str], last: Iterable[str]) -> list[float]:
+    """Returns `seeded_fraction(seed, *parts, each)` for each of `last`."""
+    joined = ",".join([str(seed), *map(encode_basestring, parts)])
+    begun = hashlib.sha256(f"[{joined}".encode("utf-8", "surrogatepass"))
+    found = []
+    for each in last:
+        state = begun.copy()
+        state.update(f",{encode_basestring(each)}]".encode("utf-8", "surrogatepass"))
+        found.append(_fraction(state.digest()))
+    return found
+
+
+def _fraction(digest: bytes) -> float:
     return int.from_bytes(digest[:7], "big") / (1 << 56)
 
 

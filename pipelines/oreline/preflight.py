@@ -276,17 +276,17 @@ def _llm_problems(recipe: Recipe, plan: Sequence[Planned], *, access: bool) -> I
 
 def judge_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
     """Yields how the judge scores where it has a choice, and what it does instead of what a model cannot."""
-    from oreline.judging.telling import told
-
     if any(planned.stage.name == "judge" and planned.status in ("run", "depends") for planned in plan):
+        from oreline.judging.telling import told
+
         yield from told(recipe)
 
 
 def mine_told(recipe: Recipe, plan: Sequence[Planned]) -> Iterator[str]:
     """Yields which miners there are, if mine may run with more than the recipe's own encoder."""
-    from oreline.search.telling import told
-
     if any(planned.stage.name == "mine" and planned.status in ("run", "depends") for planned in plan):
+        from oreline.search.telling import told
+
         yield from told(recipe)
 
 

@@ -30,6 +30,7 @@ from oreline.workers import Workers, watched
 _LOOK_SECONDS = 0.5
 _TURN_SECONDS = 0.0005
 _SAMPLE_MILLISECONDS = 5
+_YOUNG_OBJECTS = 10_000
 
 View = TypeVar("View", bound=PipelineOptions)
 
@@ -112,12 +113,21 @@ def in_processes(recipe: Recipe, stage: str, run: Callable[[Workers | None], str
 
 @contextmanager
 def old_objects_left_alone() -> Iterator[None]:
-    """Keeps garbage collections off what is loaded already: Beam's modules alone are some 100 ms each time."""
+    """Keeps garbage collections off what is loaded already: Beam's modules alone are some 100 ms each time.
+
+    What a stage holds are rows, which are in no cycles: it looks for cycles after many of them, not after 700.
+    """
+    before = gc.get_threshold()
+    raised = 0 < before[0] < _YOUNG_OBJECTS  # of two runs at a time, the first restores what was before both
+    if raised:
+        gc.set_threshold(_YOUNG_OBJECTS, *before[1:])
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+        if raised:
+            gc.set_threshold(*before)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Literal, cast
 
 from oreline.ids import Json, canonical_json
@@ -134,18 +135,25 @@ def request_key(
     That is provider (or server), model, settings, response schema, system instruction, rendered prompt, draw, and the
     text to score, if there is one; as canonical JSON, which `answer_schema` and `settings` already are.
     """
-    encoded = {
-        "answer_schema": answer_schema,
-        "draw": str(draw),
-        "model": _repeated(llm.model),
-        "prompt": _encoded(prompt),
-        "provider": _repeated(provider_identity(llm)),
-        "settings": settings,
-        "system": _repeated(system),
-        **({} if scored is None else {"scored": _encoded(scored)}),
-    }
-    joined = ",".join(f'"{name}":{encoded[name]}' for name in sorted(encoded))
-    return hashlib.sha256(f"{{{joined}}}".encode("utf-8", "surrogatepass")).hexdigest()
+    # The names stand in alphabetical order; what stands around a prompt, most requests share.
+    state = _begun(answer_schema, draw, llm.model).copy()
+    said = "" if scored is None else f',"scored":{_encoded(scored)}'
+    provider, end = _repeated(provider_identity(llm)), _ended(settings, system)
+    state.update(f'{_encoded(prompt)},"provider":{provider}{said}'.encode("utf-8", "surrogatepass") + end)
+    return state.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _begun(answer_schema: str, draw: int, model: str) -> "hashlib._Hash":
+    """Returns the hash of a key's JSON up to the prompt, to be copied."""
+    begin = f'{{"answer_schema":{answer_schema},"draw":{draw},"model":{_encoded(model)},"prompt":'
+    return hashlib.sha256(begin.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(maxsize=64)
+def _ended(settings: str, system: str | None) -> bytes:
+    """Returns a key's JSON after provider and scored text."""
+    return f',"settings":{settings},"system":{_encoded(system)}}}'.encode("utf-8", "surrogatepass")
 
 
 def request_for(
@@ -220,6 +228,8 @@ def _repeated(text: str | None) -> str:
 
 
 def _encoded(value: Json) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)  # all that the encoder does with a text
     return canonical_json(value).decode("utf-8", "surrogatepass")
 
 

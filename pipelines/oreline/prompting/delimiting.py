@@ -40,6 +40,8 @@ def delimit(name: str, content: str | Sequence[str], tags: Iterable[str]) -> str
 
 
 def _neutral(text: str, tags: frozenset[str]) -> str:
+    if text.isascii() and "<" not in text and "[" not in text:  # of ASCII, tags and control tokens begin with these
+        return text
     text = _SURROGATES.sub("\ufffd", text)
     skeletons = _skeletons(tags)
     text = _OPENING.sub(lambda found: "&lt;" if _is_tag(text, found.end(), skeletons) else found.group(), text)

@@ -24,7 +24,7 @@ The system section may be left out.
 import hashlib
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TypeAlias, cast
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, meta
@@ -89,10 +89,10 @@ class Prompt:
         """
         self._check(inputs)
         inputs = {name: inputs[name] for name in self.inputs}
-        tags = tags_of(self.system or "") | tags_of(self.user)
-        tags |= {name for name, kind in self.inputs.items() if kind == "corpus"}
         values = {
-            name: delimit(name, cast("str | Sequence[str]", value), tags) if self.inputs[name] == "corpus" else value
+            name: delimit(name, cast("str | Sequence[str]", value), self._tags)
+            if self.inputs[name] == "corpus"
+            else value
             for name, value in inputs.items()
         }
         system = None if self.system is None else self._fill(self.system, self.system_line, values)
@@ -101,6 +101,12 @@ class Prompt:
         items = count if isinstance(count, int) else 1
         return Rendered(self.id, self.version, system, user, self.answer_schema, self.settings, items)
 
+    @cached_property
+    def _tags(self) -> frozenset[str]:
+        """The names of the tags that its text could take for its own."""
+        corpus = {name for name, kind in self.inputs.items() if kind == "corpus"}
+        return tags_of(self.system or "") | tags_of(self.user) | corpus
+
     def _check(self, inputs: Mapping[str, Input]) -> None:
         if missing := [name for name in self.inputs if name not in inputs]:
             raise PromptError(f"{self.source}: the input {missing[0]!r} is declared but was not given")
@@ -108,17 +114,17 @@ class Prompt:
             declared = ", ".join(self.inputs) or "none"
             raise PromptError(f"{self.source}: unknown input {unknown[0]!r}; its front matter declares {declared}")
         for name, kind in self.inputs.items():
-            value = inputs[name]
-            texts = [value] if isinstance(value, str) else value
-            is_text = isinstance(texts, Sequence) and all(isinstance(text, str) for text in texts)
-            if kind == "corpus" and not is_text:
+            if kind != "corpus" or isinstance(value := inputs[name], str):
+                continue
+            if not (isinstance(value, Sequence) and all(isinstance(text, str) for text in value)):
                 raise PromptError(
                     f"{self.source}: the input {name!r} is corpus text, a string or a list of strings; "
                     f"found {type(value).__name__}"
                 )
 
     def _fill(self, text: str, line: int, values: Mapping[str, object]) -> str:
-        own = [(name, value) for name, value in values.items() if name in _used(text)]
+        used = _used(text)
+        own = [(name, value) for name, value in values.items() if name in used]
         repeats = all(self.inputs[name] == "value" and isinstance(value, _HASHABLE) for name, value in own)
         try:
             if repeats:
@@ -137,7 +143,12 @@ def load(source: str, answer: type[BaseModel], offered: Collection[str] = ()) ->
     in place of the model's. `offered` are the inputs that the caller has; the file may declare some or all of them,
     and where it is left empty, anything. Raises PromptError, which names the file, the line and the remedy.
     """
-    text = _read(source)
+    return _loaded(source, _read(source), answer, frozenset(offered))
+
+
+@lru_cache(maxsize=64)
+def _loaded(source: str, text: str, answer: type[BaseModel], offered: frozenset[str]) -> Prompt:
+    """Returns what `load` makes of a file's text: a run loads its prompts for its checks, its plan, and each step."""
     parts = split_file(source, text)
     if offered and (strange := sorted(set(parts.front.inputs) - set(offered))):
         raise PromptError(
@@ -160,7 +171,7 @@ def load(source: str, answer: type[BaseModel], offered: Collection[str] = ()) ->
         system_line=parts.system.line if parts.system else 0,
         user_line=parts.user.line,
         digest=hashlib.sha256(text.encode()).hexdigest(),
-        offered=frozenset(offered),
+        offered=offered,
         expected_output_tokens=front.expected_output_tokens,
     )
 
@@ -227,7 +238,10 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 @cache
 def _template(text: str) -> Template:
-    return _environment().from_string(text)
+    template = _environment().from_string(text)
+    # One dictionary instead of Jinja's chain of them, which it would go through twice for every prompt.
+    template.globals = dict(template.globals)
+    return template
 
 
 @cache

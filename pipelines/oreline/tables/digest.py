@@ -63,6 +63,9 @@ def _add_column(column: pa.Array, pieces: list[pa.Array], fixed: list[_Matrix]) 
         for child in column.flatten():
             fixed = _add_column(child, pieces, fixed)
         return fixed
+    if pa.types.is_list(column.type) and _all_of_one(column):  # as its item after validity and length
+        length = np.full((rows, 1), 1, dtype="<i8").view(np.uint8)
+        return _add_column(column.flatten(), pieces, [*fixed, _valid(column)[:, None], length])
     if pa.types.is_nested(column.type):
         encode = _column_slices(column)
         contents = pa.array([encode(row, row + 1) for row in range(rows)], pa.large_binary())
@@ -77,6 +80,11 @@ def _add_column(column: pa.Array, pieces: list[pa.Array], fixed: list[_Matrix]) 
             return fixed
     pieces += [*_joined(fixed), contents]
     return []
+
+
+def _all_of_one(column: pa.ListArray) -> bool:
+    """Says whether all of a column's lists are there, each with one item."""
+    return column.null_count == 0 and pc.all(pc.equal(pc.list_value_length(column), 1)).as_py() is True
 
 
 def _joined(matrices: list[_Matrix]) -> list[pa.Array]:

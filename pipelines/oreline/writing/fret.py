@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import get_args
 
 from oreline import ids, prompting
-from oreline.ids import Json
 from oreline.llm.requests import Answered, Request
 from oreline.prompting.prompt import Input
 from oreline.recipe.settings import Llm, Recipe
@@ -21,6 +20,7 @@ SHOWN_TOKENS = 6_000
 """A document is shown up to here, in estimated tokens."""
 
 _KINDS: tuple[str, ...] = get_args(WrittenTask)
+_KINDS_OF_TEXT = tuple(kind for kind in _KINDS if kind != "code_retrieval")
 
 
 @lru_cache(maxsize=32_768)
@@ -30,8 +30,9 @@ def suggested_kinds(doc_id: str, content: Content, count: int) -> tuple[str, ...
     Without a suggestion models write questions and little else, while a uniform mix of kinds trains best (Gecko,
     §4). `code_retrieval` is drawn for code alone. The recipe's seed stays out: another seed should buy no new answers.
     """
-    kinds = [kind for kind in _KINDS if content == "code" or kind != "code_retrieval"]
-    drawn = sorted(kinds, key=lambda kind: ids.seeded_fraction(0, "kind", doc_id, kind))
+    kinds = _KINDS if content == "code" else _KINDS_OF_TEXT
+    fractions = ids.seeded_fractions(0, ("kind", doc_id), kinds)
+    drawn = sorted(kinds, key=dict(zip(kinds, fractions, strict=True)).__getitem__)
     return tuple(drawn[place % len(drawn)] for place in range(count))
 
 
@@ -96,13 +97,18 @@ def fret(name: str, source: str, recipe: Recipe) -> FretChain:
 
 def _query(work: Work, answered: Answered, place: int, written: FretQuery, suggested: tuple[str, ...]) -> Query:
     document = work.documents[0]
-    drawn: dict[str, Json] = {"suggested": [*suggested], KIND: written.task_type}
     return query_of(
         document.dataset,
         written.query,
-        lineage_of(work, answered, place, drawn),
+        lineage_of(work, answered, place, _drawn(suggested, written.task_type)),
         # No encoder has a prefix for tasks of a model's own invention: all of them look for something.
         task_type="retrieval" if written.task_type == "free_form" else written.task_type,
         instruction=written.task,
         lang=document.lang,
     )
+
+
+@lru_cache(maxsize=4_096)
+def _drawn(suggested: tuple[str, ...], kind: str) -> str:
+    """Returns what was suggested and what the model chose, as canonical JSON; there are few of both."""
+    return ids.canonical_json({"suggested": [*suggested], KIND: kind}).decode()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from oreline.ids import Json
@@ -32,10 +33,14 @@ def tally(writer: StageWriter, query: Query) -> None:
     """Counts a written query."""
     lineage = query.lineage
     if lineage is not None:
-        lang = NONE if query.lang is None else primary(query.lang)
-        # A model may have chosen the code: what is none must not make the manifest grow.
-        lang = lang if re.fullmatch("[a-z]{2,4}", lang) else "other"
-        writer.tally(FACT, lineage.writer, kind_of(query), lineage.model or NONE, lang)
+        writer.tally(FACT, lineage.writer, kind_of(query), lineage.model or NONE, _counted_as(query.lang))
+
+
+@lru_cache(maxsize=1_024)
+def _counted_as(lang: str | None) -> str:
+    code = NONE if lang is None else primary(lang)
+    # A model may have chosen the code: what is none must not make the manifest grow.
+    return code if re.fullmatch("[a-z]{2,4}", code) else "other"
 
 
 def histogram(facts: Mapping[str, Json]) -> dict[Cell, int]:

@@ -29,8 +29,11 @@ def _drawn_kind(drawn: str) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def lineage_of(work: Work, answered: Answered, place: int, drawn: dict[str, Json] | None = None) -> Lineage:
-    """Returns the lineage of the query at a place of an answer; `drawn` is what was drawn or chosen for it."""
+def lineage_of(work: Work, answered: Answered, place: int, drawn: dict[str, Json] | str | None = None) -> Lineage:
+    """Returns the lineage of the query at a place of an answer.
+
+    `drawn` is what was drawn or chosen for it, which may come as canonical JSON already.
+    """
     request = answered.request
     return Lineage(
         writer=work.writer,
@@ -41,7 +44,7 @@ def lineage_of(work: Work, answered: Answered, place: int, drawn: dict[str, Json
         request_key=request.key,
         attempt=answered.answer.attempt if answered.answer else None,
         place=place,
-        drawn=None if drawn is None else canonical_json({**drawn}).decode(),
+        drawn=canonical_json({**drawn}).decode() if isinstance(drawn, dict) else drawn,
     )
 
 
