@@ -100,12 +100,12 @@ def sides(settings: Encoder) -> list[Side]:
         # On a GPU the kernel for unequal lengths takes no float32.
         ours(one.model_copy(update={"precision": "float32", "attention": "padded"}), "float32, padded"),
         ours(one.model_copy(update={"precision": "bfloat16", "attention": "padded"}), "bfloat16, padded"),
-        ours(one.model_copy(update={"precision": "bfloat16"}), "bfloat16, packed"),
+        ours(one.model_copy(update={"precision": "bfloat16", "attention": "packed"}), "bfloat16, packed"),
     ]
     if not on_gpu(settings):
-        found.insert(3, ours(one.model_copy(update={"precision": "float32"}), "float32, packed"))
+        found.insert(3, ours(one.model_copy(update={"precision": "float32", "attention": "packed"}), "float32, packed"))
     else:
-        compiled = one.model_copy(update={"precision": "bfloat16", "compile": "on"})
+        compiled = one.model_copy(update={"precision": "bfloat16", "attention": "packed", "compile": "on"})
         found.insert(2, library(folder, device, "bfloat16", 256, tokens))
         found.append(ours(compiled, "bfloat16, packed, compiled"))
         if len(devices_of(settings)) > 1:

@@ -6,7 +6,9 @@
 The first: both sides mine four negatives per query from the same texts with the same encoder (the packaged MiniLM) and
 rule, each in a process of its own that also loads the encoder and encodes; PYTHON is one that has sentence-transformers
 and `datasets`. oreline runs its stages up to select, whose tables are written and booked. Equal negatives are those of
-the same query on both sides: oreline scores stored float16 vectors in float64, the other side float32 ones.
+the same query on both sides: oreline scores stored float16 vectors in float64, the other side float32 ones, so ties and
+limits within those digits fall differently. `overlap` is Jaccard's, `exchanged ones apart` the largest difference of
+similarity between a negative of one side and the one that the other side took instead.
 
 The second: vectors made on disk in FOLDER (what is there already is used again), then the stage mine by `oreline run`.
 Memory is the largest that the process and its children held together, asked ten times a second.
@@ -27,7 +29,7 @@ from pathlib import Path
 
 import oreline
 from evidence.hiding import hide
-from evidence.mined import Row, agreement
+from evidence.mined import Row, agreement, furthest_exchange
 from made_corpus import make, recipe_of
 from negatives import CORPORA, LENGTH, NEGATIVES, Corpus, same_texts, triples
 from oreline.encoders.models import packaged_folder
@@ -124,7 +126,7 @@ def beside(folder: Path, peer: str) -> list[str]:
     corpus = CORPORA.get(folder.name, Corpus())
     shown = hide(read_beir(folder), corpus.content).shown
     same = same_texts(shown)
-    head = ["rule", "side", "time", "memory, at most", "rows", "rows with equal negatives", "overlap (Jaccard)"]
+    head = ["rule", "side", "time", "memory, at most", "rows", "equal negatives", "overlap", "exchanged ones apart"]
     lines = [_line(head), _line(["---"] * len(head))]
     for name, (settings, arguments) in _RULES.items():
         with tempfile.TemporaryDirectory() as scratch:
@@ -133,14 +135,15 @@ def beside(folder: Path, peer: str) -> list[str]:
             own, other = triples(ours, folder.name, same), _peer_rows(theirs, shown, same)
         both, overlap = agreement(own, other)
         equal = sum(set(own[each].negatives) == set(other[each].negatives) for each in own.keys() & other.keys())
+        told = [f"{equal:,} of {both:,}", f"{overlap:.4f}", f"{furthest_exchange(own, other):.5f}"]
         for side, rows, each, cells in (
-            ("oreline", own, took, [f"{equal:,} of {both:,}", f"{overlap:.4f}"]),
-            ("sentence-transformers", other, other_took, ["", ""]),
+            ("oreline", own, took, told),
+            ("sentence-transformers", other, other_took, [""] * len(told)),
         ):
             used = [f"{each.seconds:.1f} s", f"{each.peak / 1e9:.2f} GB", f"{len(rows):,}"]
             lines.append(_line([name, side, *used, *cells]))
-    told = f"## {folder.name}: {len(shown.documents):,} documents, {len(shown.queries):,} queries"
-    return [told, "", *lines, "", _machine(), ""]
+    title = f"## {folder.name}: {len(shown.documents):,} documents, {len(shown.queries):,} queries"
+    return [title, "", *lines, "", _machine(), ""]
 
 
 def _ours(

@@ -29,8 +29,12 @@ def test_a_device_that_is_none_is_refused(device: object) -> None:
 
 
 def test_what_may_change_digits_is_known_before_a_model_is_loaded() -> None:
-    assert arithmetic(Encoder(precision="float32", device="cpu")) == {"precision": "float32", "attention": "packed"}
-    assert arithmetic(Encoder(precision="float32", device="cpu", attention="padded")) == {"precision": "float32"}
+    assert arithmetic(Encoder(precision="float32", device="cpu")) == {"precision": "float32"}
+    packed = Encoder(precision="float32", device="cpu", attention="packed")
+    assert arithmetic(packed) == {"precision": "float32", "attention": "packed"}
+    assert arithmetic(Encoder(precision="bfloat16", device="cuda", attention="padded", compile="off")) == {
+        "precision": "bfloat16"
+    }
     on_gpu = {"precision": "bfloat16", "attention": "packed", "compiled": True}
     assert arithmetic(Encoder(device="cuda")) == arithmetic(Encoder(device=["cuda:0", "cuda:1"])) == on_gpu
     assert arithmetic(Encoder(device="cpu", compile="on"))["compiled"] is True

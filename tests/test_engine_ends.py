@@ -58,3 +58,26 @@ def test_an_engine_ends_whole_whatever_the_journal_makes_of_its_answers(tmp_path
             engine.close()
     assert provider.closed
     assert not [each for each in threading.enumerate() if each.name.startswith(("oreline-llm", "oreline-journal"))]
+
+
+class Held(Provider):
+    """Keeps the engine's loop busy until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    async def generate(self, request: Request, turn: Turn = AT_ONCE) -> Reply:
+        assert self.go.wait(10.0)
+        return await super().generate(request, turn)
+
+
+def test_every_request_that_was_submitted_before_the_end_is_told_its_outcome(tmp_path: Path) -> None:
+    provider, askers = Held(), [Waiting() for _ in range(2_000)]
+    account = Account.opened(Budget(None, 1_000_000), Spending())
+    engine = Engine(str(tmp_path), "judge", Llm(model="m"), open_provider=lambda _: provider, account=account)
+    for number, asker in enumerate(askers):
+        request = Request(f"{number:064x}", "test/words", 1, "m", None, "words", "{}", "{}", 0, [], "null")
+        engine.submit(request, lambda _, __: True, {}, asker)
+    provider.go.set()
+    engine.close()
+    assert all(asker.told.is_set() for asker in askers)

@@ -55,5 +55,23 @@ def agreement(one: Mapping[str, Row], other: Mapping[str, Row]) -> tuple[int, fl
     return len(both), statistics.fmean(shares) if shares else 0.0
 
 
+def furthest_exchange(one: Mapping[str, Row], other: Mapping[str, Row]) -> float:
+    """Returns how far apart at most the similarities of two negatives lie of which each side took another one.
+
+    Near 0, only ties up to the digits of a score were decided differently. Queries without a row on one side are left
+    out.
+    """
+    gaps = [0.0]
+    for each in set(one) & set(other):
+        ours, theirs = _only(one[each], other[each]), _only(other[each], one[each])
+        gaps.extend(abs(mine - its) for mine, its in zip(ours, theirs, strict=False))
+    return max(gaps)
+
+
+def _only(row: Row, other: Row) -> list[float]:
+    found = zip(row.negatives, row.scores, strict=True)
+    return sorted((score for negative, score in found if negative not in other.negatives), reverse=True)
+
+
 def _jaccard(one: Sequence[str], other: Sequence[str]) -> float:
     return len(set(one) & set(other)) / max(1, len(set(one) | set(other)))

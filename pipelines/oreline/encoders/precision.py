@@ -27,6 +27,14 @@ def compiled(settings: Encoder) -> bool:
     return on_gpu(settings) if settings.compile == "auto" else settings.compile == "on"
 
 
+def packed(settings: Encoder) -> bool:
+    """Says whether texts are to stand one behind the other without padding: where it is set, else on a GPU.
+
+    Batches hold texts of nearly one length, and on a CPU many small attentions cost more than their padding.
+    """
+    return on_gpu(settings) if settings.attention == "auto" else settings.attention == "packed"
+
+
 def arithmetic(settings: Encoder) -> dict[str, Json]:
     """Returns what can change a vector's digits beside the model's files, for the encoder's identity.
 
@@ -34,7 +42,7 @@ def arithmetic(settings: Encoder) -> dict[str, Json]:
     threads) is left out.
     """
     found: dict[str, Json] = {"precision": precision_of(settings)}
-    if settings.attention == "packed":
+    if packed(settings):
         found["attention"] = "packed"
     if compiled(settings):
         found["compiled"] = True

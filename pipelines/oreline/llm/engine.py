@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,6 +99,7 @@ class Engine:
         self._underway = Underway()
         self._tasks: set[asyncio.Task[Settled | None]] = set()
         self._for_room: list[asyncio.Future[None]] = []
+        self._submitted: deque[_Course] = deque()
         self._journal = Journal(cache, owner)
         self._journaling = Journaling(self._journal, self._loop, lambda error: self._halt(self._unusable(error)))
         self._calls = self._open(open_provider, retry)
@@ -146,7 +148,7 @@ class Engine:
         """Takes a request with its journaled attempts; the asker is told its outcome."""
         self._underway.begin(request.lane)
         course = _Course(request, usable, dict(attempts), asker)
-        self._loop.call_soon_threadsafe(self._begin, course)
+        self._loop.call_soon_threadsafe(self._arrived, course)
 
     def stop(self, stop: Stop) -> None:
         """Sends nothing more; what is in flight comes to its end. The first stop is the one that counts."""
@@ -187,6 +189,20 @@ class Engine:
             estimate = TokenEstimate(member.max_output_tokens)
             calls.append(Calls(member.model, provider, pace, retry or Retry.of(member), estimate, self._sleep))
         return calls
+
+    def _arrived(self, course: _Course) -> None:
+        self._submitted.append(course)
+        if len(self._submitted) == 1:
+            self._loop.call_soon(self._begin_next)
+
+    def _begin_next(self) -> None:
+        """Begins the requests that were submitted, one per round of the loop, which sends those before it in between.
+
+        All at once, the first would wait for the last to be made ready, and so at every beginning of a bundle.
+        """
+        if self._submitted:
+            self._begin(self._submitted.popleft())
+            self._loop.call_soon(self._begin_next)
 
     def _begin(self, course: _Course) -> None:
         task = self._loop.create_task(self._settle(course))
@@ -301,6 +317,8 @@ class Engine:
 
     async def _drain(self) -> None:
         self._halt(Stop("the engine was closed", stopped="interrupted"))
+        while self._submitted:
+            self._begin(self._submitted.popleft())
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self._journaling.flush()

@@ -93,7 +93,8 @@ def compose(text: str, name: str, *, one_line: bool = False) -> Node | None:
         with warnings.catch_warnings():
             # YAML lets an anchor be used again; the later one holds.
             warnings.simplefilter("ignore", ReusedAnchorWarning)
-            return cast("Node | None", YAML().compose(io.StringIO(text)))
+            # Not the round-trip kind, which gathers comments that nobody reads here.
+            return cast("Node | None", YAML(typ="safe", pure=True).compose(io.StringIO(text)))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = name if one_line or mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"

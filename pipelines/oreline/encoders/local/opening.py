@@ -9,7 +9,7 @@ from oreline.encoders.local.compiling import compile_layers, leave_uncompiled
 from oreline.encoders.local.model import Model
 from oreline.encoders.local.replica import Replica
 from oreline.encoders.local.ways import FAILURES, SHORT, Ways, agree, distance, find_ways, probe
-from oreline.encoders.precision import compiled
+from oreline.encoders.precision import compiled, packed
 from oreline.errors import CallError
 from oreline.recipe.settings import Encoder
 
@@ -31,7 +31,7 @@ def replicas_of(
     _check_prompts(models[0], settings)
     if settings.max_tokens is not None and not models[0].cuts:
         raise CallError(f"encoder.max_tokens: {settings.model} is of a kind that cuts no texts; leave it out")
-    ways = _common(models, [find_ways(model, packed=settings.attention == "packed") for model in models])
+    ways = _common(models, [find_ways(model, packed=packed(settings)) for model in models])
     if compiled(settings):
         ways = _compile(models, ways, settings)
     for name, reason in ways.because.items():

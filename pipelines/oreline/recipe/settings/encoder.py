@@ -36,9 +36,9 @@ class Encoder(Settings):
     """auto: bfloat16 on a GPU or where the CPU computes it natively, else float32."""
     max_tokens: Count | None = None
     """Texts are cut here; default: the model's own limit."""
-    attention: Literal["packed", "padded"] = "packed"
+    attention: Literal["auto", "packed", "padded"] = "auto"
     """packed: texts of a batch stand one behind the other, without padding, where the model allows it; a run's manifest
-    says where it does not. padded: as sentence-transformers computes."""
+    says where it does not. padded: as sentence-transformers computes. auto: packed on a GPU, padded elsewhere."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Compile the model's layers with torch.compile, which takes some seconds at the start. auto: on a GPU."""
     device: Devices = Field(default="auto", json_schema_extra=OPERATIONAL)
