@@ -7,8 +7,8 @@ The first: both sides mine four negatives per query from the same texts with the
 rule, each in a process of its own that also loads the encoder and encodes; PYTHON is one that has sentence-transformers
 and `datasets`. oreline runs its stages up to select, whose tables are written and booked. Equal negatives are those of
 the same query on both sides: oreline scores stored float16 vectors in float64, the other side float32 ones, so ties and
-limits within those digits fall differently. `overlap` is Jaccard's, `exchanged ones apart` the largest difference of
-similarity between a negative of one side and the one that the other side took instead.
+limits within those digits fall differently. And oreline alone leaves out what has the text of the query or of a
+positive in normal form (case, punctuation), and the positives of queries of equal normal form. `overlap` is Jaccard's.
 
 The second: vectors made on disk in FOLDER (what is there already is used again), then the stage mine by `oreline run`.
 Memory is the largest that the process and its children held together, asked ten times a second.
@@ -29,11 +29,12 @@ from pathlib import Path
 
 import oreline
 from evidence.hiding import hide
-from evidence.mined import Row, agreement, furthest_exchange
+from evidence.mined import Row, agreement, exchanges
 from made_corpus import make, recipe_of
 from negatives import CORPORA, LENGTH, NEGATIVES, Corpus, same_texts, triples
 from oreline.encoders.models import packaged_folder
 from oreline.encoders.rendering import plain_document
+from oreline.normalise import query_hash, text_hash
 from oreline.tables.manifest import read_manifest
 
 from training.heldout import Labelled, read_beir, write_beir
@@ -47,6 +48,9 @@ _RULES: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
     ),
 }
 """By name: select's settings, and the arguments of mine_hard_negatives."""
+
+_REASONS = {"ties": "tie", "barred by ours alone": "barred", "otherwise unequal": "other"}
+"""Of rows with unequal negatives, by their column: see `evidence.mined.exchanges`."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +130,17 @@ def beside(folder: Path, peer: str) -> list[str]:
     corpus = CORPORA.get(folder.name, Corpus())
     shown = hide(read_beir(folder), corpus.content).shown
     same = same_texts(shown)
-    head = ["rule", "side", "time", "memory, at most", "rows", "equal negatives", "overlap", "exchanged ones apart"]
+    head = ["rule", "side", "time", "memory, at most", "rows", "equal negatives", "overlap", *_REASONS]
     lines = [_line(head), _line(["---"] * len(head))]
     for name, (settings, arguments) in _RULES.items():
         with tempfile.TemporaryDirectory() as scratch:
             ours, took = _ours(shown, corpus, folder.name, Path(scratch), settings)
             theirs, other_took = _theirs(shown, Path(scratch), peer, arguments)
-            own, other = triples(ours, folder.name, same), _peer_rows(theirs, shown, same)
+            own, (other, limits) = triples(ours, folder.name, same), _peer_rows(theirs, shown, same, arguments)
         both, overlap = agreement(own, other)
         equal = sum(set(own[each].negatives) == set(other[each].negatives) for each in own.keys() & other.keys())
-        told = [f"{equal:,} of {both:,}", f"{overlap:.4f}", f"{furthest_exchange(own, other):.5f}"]
+        why = exchanges(own, other, _barred(shown, corpus), limits)
+        told = [f"{equal:,} of {both:,}", f"{overlap:.4f}", *(f"{why[reason]:,}" for reason in _REASONS.values())]
         for side, rows, each, cells in (
             ("oreline", own, took, told),
             ("sentence-transformers", other, other_took, [""] * len(told)),
@@ -179,16 +184,43 @@ def _theirs(shown: Labelled, root: Path, peer: str, arguments: Mapping[str, obje
     return folder / "mined.json", measured(["env", "HF_HUB_OFFLINE=1", *side])
 
 
-def _peer_rows(mined: Path, shown: Labelled, same: Mapping[str, str]) -> dict[str, Row]:
+def _peer_rows(
+    mined: Path, shown: Labelled, same: Mapping[str, str], arguments: Mapping[str, object]
+) -> tuple[dict[str, Row], dict[str, float]]:
+    """Returns the other side's rows, and the similarity that none of a row's negatives may have, by query."""
+    margin = arguments.get("relative_margin")
     ids = {plain_document(title, text): same[i] for i, (title, text) in shown.documents.items()}
     queries: dict[str, list[str]] = {}
     for query_id, text in shown.queries.items():
         queries.setdefault(text, []).append(query_id)
-    return {
-        query_id: Row(tuple(ids[text] for text in negatives), tuple(scores[-len(negatives) :]))
-        for query, negatives, scores in json.loads(mined.read_text(encoding="utf-8"))["rule"]
-        for query_id in queries[query]
-    }
+    rows, limits = {}, {}
+    for query, negatives, (positive, *scores) in json.loads(mined.read_text(encoding="utf-8"))["rule"]:
+        for query_id in queries[query]:
+            rows[query_id] = Row(tuple(ids[text] for text in negatives), tuple(scores))
+            if isinstance(margin, float):
+                limits[query_id] = positive * (1 - margin)
+    return rows, limits
+
+
+def _barred(shown: Labelled, corpus: Corpus) -> dict[str, set[str]]:
+    """Returns, by query, what oreline alone never takes, whatever the rule.
+
+    That is what has a positive's or the query's text in normal form, and positives of queries of equal normal form.
+    """
+    content = corpus.content
+    form = {i: text_hash(plain_document(title, text), content) for i, (title, text) in shown.documents.items()}
+    of_form: dict[str, set[str]] = {}
+    for doc_id, text in form.items():
+        of_form.setdefault(text, set()).add(doc_id)
+    equal: dict[str, set[str]] = {}
+    for query_id, positives in shown.positives.items():
+        equal.setdefault(query_hash(shown.queries[query_id]), set()).update(positives)
+    found: dict[str, set[str]] = {}
+    for query_id, query in shown.queries.items():
+        positives = equal[query_hash(query)]
+        texts = {text_hash(query, content), *(form[each] for each in positives)}
+        found[query_id] = set().union(positives, *(of_form.get(text, set()) for text in texts))
+    return found
 
 
 def _line(cells: Sequence[str]) -> str:

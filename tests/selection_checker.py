@@ -114,6 +114,9 @@ class Checker:
 
     def eligible(self, row: Sequence[str], taken: Sequence[str], *, judge: bool = True) -> list[str]:
         """The pool's eligible documents, by eligible rank."""
+        return self._unrepeated(self._passing(row, taken, judge=judge), taken)
+
+    def _passing(self, row: Sequence[str], taken: Sequence[str], *, judge: bool) -> list[str]:
         assert self.candidate is not None
         found = [
             entry.doc_id
@@ -121,6 +124,16 @@ class Checker:
             if entry.doc_id not in taken and not self.ruled_out(self.documents[entry.doc_id], row, judge=judge)
         ]
         return sorted(found, key=lambda doc_id: (-self.score(doc_id), doc_id))
+
+    def _unrepeated(self, doc_ids: Sequence[str], taken: Sequence[str]) -> list[str]:
+        """The documents but those whose content one before them has, or one that was taken."""
+        before = [_content(self.documents[doc_id]) for doc_id in taken]
+        kept = []
+        for doc_id in doc_ids:
+            if (content := _content(self.documents[doc_id])) not in before:
+                kept.append(doc_id)
+                before.append(content)
+        return kept
 
     def check(self, triple: Triple | None, reject: Reject | None) -> None:
         """Checks whatever became of the query."""
@@ -241,6 +254,8 @@ class Checker:
         assert len(ids) <= self.select.negatives
         if self.select.per_miner is None or self.select.per_miner.duplicates == "drop":
             assert len(set(ids)) == len(ids), "a negative stands once"
+            known = [each.doc_id for each in triple.negatives if each.miner == "known"]
+            assert self._unrepeated(ids[len(known) :], known) == ids[len(known) :], "and so does what it says"
         for negative in triple.negatives:
             document = self.documents[negative.doc_id]
             assert negative.content_hash == document.content_hash
@@ -281,14 +296,14 @@ class Checker:
     def _lists(self, row: list[str], known: list[str], *, judge: bool = True) -> list[list[str]]:
         """The eligible documents of each miner's list; spare ones end the reference miner's."""
         assert self.candidate is not None
-        eligible = self.eligible(row, known, judge=judge)
+        eligible = self._passing(row, known, judge=judge)
         lists = []
         for miner in ("dense", "bm25"):
             ranks = {each.doc_id: hit.rank for each in self.candidate.pool for hit in each.hits if hit.miner == miner}
             lists.append(sorted((each for each in eligible if each in ranks), key=ranks.__getitem__))
         found = {each.doc_id for each in self.candidate.pool if each.hits}
         lists[0] += [each for each in eligible if each not in found]
-        return lists
+        return [self._unrepeated(each, known) for each in lists]
 
     def _of_each_miner(self, row: list[str], known: list[str], needed: int, *, judge: bool = True) -> list[str]:
         first, last = self.select.window
@@ -304,7 +319,7 @@ class Checker:
         while len(picked) < needed and any(queues):
             for queue in queues:
                 if self.select.per_miner.duplicates == "drop":
-                    queue[:] = [each for each in queue if each not in picked]
+                    queue[:] = self._unrepeated(queue, picked)
                 if queue and len(picked) < needed:
                     picked.append(queue.pop(0))
         return picked

@@ -245,6 +245,41 @@ def test_a_given_negative_becomes_a_positive_only_where_given_ones_are_in_questi
     assert selected(given, negatives=1, false_negatives={"given": True, "most": 0}).reject is not None
 
 
+def with_copies(given: Case, *names: str) -> Case:
+    """Returns the case with documents that say the same."""
+    same = {name: replace(given.passages[name], content_hash="one content") for name in names}
+    return replace(given, passages={**given.passages, **same})
+
+
+def test_a_row_says_a_text_once_however_many_documents_hold_it() -> None:
+    pool = {"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.5}
+    found = selected(with_copies(case(None, pool, {"own": "positive"}), "a", "c"), negatives=4)
+    assert found.triple is not None
+    assert (negatives_of(found), found.triple.short) == (["a", "b", "d"], "corpus")
+    assert found.counts["excluded_repeated"] == 1
+    given = case(None, pool, {"own": "positive", "given": "negative"})
+    assert negatives_of(selected(with_copies(given, "given", "b"), negatives=4)) == ["given", "a", "c", "d"]
+
+
+def test_a_copy_of_what_the_judge_withholds_does_not_make_up_for_it_twice() -> None:
+    pool = {"a": 0.8, "b": 0.7, "c": 0.6}
+    judged = with_copies(case({"own": 3, "a": 0}, pool, {"own": "positive"}), "b", "c")
+    short = [selected(judged, negatives=number).triple for number in (2, 3)]
+    assert [each.short for each in short if each is not None] == ["judged", "corpus"]
+
+
+def test_two_miners_give_no_two_copies_of_a_text() -> None:
+    pool = [
+        PoolEntry("a", 0.8, [Hit("dense", 1, 0.8)]),
+        PoolEntry("b", 0.7, [Hit("bm25", 1, 9.0)]),
+        PoolEntry("c", 0.6, [Hit("bm25", 2, 8.0)]),
+    ]
+    (candidate,) = mined_rows(to_arrow(Candidate, [Candidate("q", [Scored("own", 1, 0.9)], [], pool)]))
+    found = case(None, {entry.doc_id: entry.score for entry in pool}, {"own": "positive"})
+    found = with_copies(replace(found, candidate=candidate), "a", "b")
+    assert negatives_of(selected(found, per_miner={"duplicates": "drop"}, negatives=2)) == ["a", "c"]
+
+
 def of_two_miners(*, keep: bool, number: int, window: Sequence[int] = (1, 10)) -> Selected:
     """Returns the row of a pool whose first documents both miners found, in another order."""
     pool = [

@@ -1,10 +1,14 @@
 """What a miner's rows are worth: known false negatives, hardness, and queries without a row."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.hiding import Hidden
+
+_TIE = 0.002
+_FAR = 9.0
 
 
 @dataclass(frozen=True)
@@ -55,22 +59,33 @@ def agreement(one: Mapping[str, Row], other: Mapping[str, Row]) -> tuple[int, fl
     return len(both), statistics.fmean(shares) if shares else 0.0
 
 
-def furthest_exchange(one: Mapping[str, Row], other: Mapping[str, Row]) -> float:
-    """Returns how far apart at most the similarities of two negatives lie of which each side took another one.
+def exchanges(
+    one: Mapping[str, Row], other: Mapping[str, Row], barred: Mapping[str, Collection[str]], limits: Mapping[str, float]
+) -> Counter[str]:
+    """Counts the queries of which both sides have a row with other negatives, by what explains the difference.
 
-    Near 0, only ties up to the digits of a score were decided differently. Queries without a row on one side are left
-    out.
+    `barred` are documents that only `one` never takes, by query; `limits` the similarity from which a document is no
+    negative, where there is one. `tie`: the similarities of what was exchanged, or of one of them and the limit, differ
+    by less than 0.002, which is what is left of a float16 number's digits after a sum.
     """
-    gaps = [0.0]
+    found: Counter[str] = Counter()
     for each in set(one) & set(other):
         ours, theirs = _only(one[each], other[each]), _only(other[each], one[each])
-        gaps.extend(abs(mine - its) for mine, its in zip(ours, theirs, strict=False))
-    return max(gaps)
+        if not ours and not theirs:
+            continue
+        near = [*ours.values(), limits.get(each, _FAR)]
+        if any(negative in barred.get(each, ()) for negative in theirs):
+            found["barred"] += 1
+        elif all(min(abs(score - mine) for mine in near) < _TIE for score in theirs.values()):
+            found["tie"] += 1
+        else:
+            found["other"] += 1
+    return found
 
 
-def _only(row: Row, other: Row) -> list[float]:
+def _only(row: Row, other: Row) -> dict[str, float]:
     found = zip(row.negatives, row.scores, strict=True)
-    return sorted((score for negative, score in found if negative not in other.negatives), reverse=True)
+    return {negative: score for negative, score in found if negative not in other.negatives}
 
 
 def _jaccard(one: Sequence[str], other: Sequence[str]) -> float:

@@ -18,9 +18,19 @@ Identity = Literal[
 """What a document is to the query: no setting makes it a negative."""
 
 Rule = Literal[
-    "above_ceiling", "sibling", "unjudged", "judged_relevant", "judged_partly_relevant", "near_equal", "no_document"
+    "above_ceiling",
+    "sibling",
+    "unjudged",
+    "judged_relevant",
+    "judged_partly_relevant",
+    "near_equal",
+    "repeated",
+    "no_document",
 ]
-"""What selection's settings and the judge rule out; known negatives are exempt from most of it."""
+"""What settings, the judge and the row itself rule out; known negatives are exempt from most of it.
+
+`repeated`: the row has a negative of that content already.
+"""
 
 _CONTENTS: tuple[Content, ...] = ("text", "code")
 

@@ -1,7 +1,7 @@
 """Negatives of a row: the known ones first, then those that mining found."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from oreline.records import PoolEntry, Scored, Shortage
@@ -61,23 +61,25 @@ def mined_negatives(
     """Returns what the window gives besides the known negatives, and why that is too little, if it is.
 
     The pool is walked by reference score, and no further than the window's end: `counts` says why the documents on
-    that way were excluded. Of two pool documents with equal scores the one with the smaller id comes first. With
-    `select.per_miner` each miner's own list is walked by its ranks, and each gives its share in turn.
+    that way were excluded. Of two pool documents with equal scores the one with the smaller id comes first; of those
+    with equal content the first stands for all, unless a known negative does. With `select.per_miner` each miner's own
+    list is walked by its ranks, and each gives its share in turn.
     """
     select, query_id = sought.rules.select, sought.case.query.query_id
     needed = select.negatives - len(known)
     if needed == 0:
         return [], None
     taken = {each.passage.doc_id for each in known}
+    told = frozenset(each.passage.content_hash for each in known)
     pool = (entry for entry in sought.candidate.pool if entry.doc_id not in taken)
     if select.per_miner is None:
-        walked = _walk(sought, (_Found(entry, *_first_hit(entry)) for entry in pool), counts)
+        walked = _walk(sought, (_Found(entry, *_first_hit(entry)) for entry in pool), told, counts)
         window = walked.eligible[select.window[0] - 1 :]
         picked = pick_from(window, select.pick, needed, sought.rules.seed, query_id)
-        return picked, None if len(picked) == needed else _cause(sought, walked, needed)
-    lists = [_walk(sought, each, counts) for each in _lists_of_miners(sought, list(pool))]
+        return picked, None if len(picked) == needed else _cause(sought, walked, told, needed)
+    lists = [_walk(sought, each, told, counts) for each in _lists_of_miners(sought, list(pool))]
     picked = _in_turn(sought, [each.eligible for each in lists], needed)
-    return picked, None if len(picked) == needed else _cause_of_lists(sought, lists, needed)
+    return picked, None if len(picked) == needed else _cause_of_lists(sought, lists, told, needed)
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,18 @@ def _first_hit(entry: PoolEntry) -> tuple[str, int | None]:
     return (entry.hits[0].miner, entry.hits[0].rank) if entry.hits else ("spare", None)
 
 
-def _walk(sought: Sought, entries: Iterable[_Found], counts: Counter[str]) -> _Walked:
+def _walk(sought: Sought, entries: Iterable[_Found], told: Collection[str], counts: Counter[str]) -> _Walked:
     last = sought.rules.select.window[1]
     walked = _Walked([], [], [])
+    contents = set(told)
     for found in entries:
         passage = sought.case.passages.get(found.entry.doc_id)
         if passage is None:
             counts["excluded_no_document"] += 1
             continue
         rule = _rule(sought, passage, found.entry.score)
+        if rule is None and passage.content_hash in contents:
+            rule = "repeated"
         if rule is not None:
             counts[f"excluded_{rule}"] += 1
             if rule not in ("unjudged", "judged_relevant", "judged_partly_relevant"):
@@ -121,10 +126,21 @@ def _walk(sought: Sought, entries: Iterable[_Found], counts: Counter[str]) -> _W
         verdict = sought.screen.verdicts.get(found.entry.doc_id)
         negative = Negative(passage, found.entry.score, found.miner, found.rank, verdict)
         (walked.eligible if rule is None else walked.withheld).append(negative)
+        if rule is None:
+            contents.add(passage.content_hash)
         walked.acquitted.append(negative)
         if len(walked.eligible) == last:
             break
     return walked
+
+
+def _distinct(negatives: Iterable[Negative], told: Collection[str]) -> list[Negative]:
+    """Returns the first of each content that was not told before."""
+    found: dict[str, Negative] = {}
+    for each in negatives:
+        if each.passage.content_hash not in told:
+            found.setdefault(each.passage.content_hash, each)
+    return list(found.values())
 
 
 def _rule(sought: Sought, passage: Passage, score: float) -> Identity | Rule | None:
@@ -159,20 +175,23 @@ def _in_turn(sought: Sought, lists: Iterable[Sequence[Negative]], needed: int) -
     return in_turn(ordered, needed, duplicates=keep)
 
 
-def _cause_of_lists(sought: Sought, lists: Sequence[_Walked], needed: int) -> Shortage:
+def _cause_of_lists(sought: Sought, lists: Sequence[_Walked], told: Collection[str], needed: int) -> Shortage:
     screen, last = sought.screen, sought.rules.select.window[1]
-    acquitted = [[each for each in walked.acquitted if not screen.near_equal_rule(each.passage)] for walked in lists]
+    acquitted = [
+        [each for each in _distinct(walked.acquitted, told) if not screen.near_equal_rule(each.passage)]
+        for walked in lists
+    ]
     if len(_in_turn(sought, acquitted, needed)) == needed:
         return "judged"
     exhausted = pool_is_exhausted(sought.candidate, sought.rules, screen.ceiling)
     return "corpus" if exhausted and all(len(walked.eligible) < last for walked in lists) else "spare"
 
 
-def _cause(sought: Sought, walked: _Walked, needed: int) -> Shortage:
+def _cause(sought: Sought, walked: _Walked, told: Collection[str], needed: int) -> Shortage:
     """Returns the cause; texts of documents that only the judge withheld are compared here, for short rows alone."""
     screen, select = sought.screen, sought.rules.select
     eligible, acquitted = len(walked.eligible), 0
-    for negative in walked.withheld:
+    for negative in _distinct(walked.withheld, {*told, *(each.passage.content_hash for each in walked.eligible)}):
         if places(select.window, eligible + acquitted) >= needed:
             break
         if screen.near_equal_rule(negative.passage) is None:

@@ -64,19 +64,20 @@ def preferred(window: Sequence[Negative], pick: Pick, seed: int, query_id: str) 
 def in_turn(lists: Sequence[Sequence[Negative]], number: int, *, duplicates: bool) -> list[Negative]:
     """Returns at most `number` documents, one of each list in turn until all are used up.
 
-    With `duplicates` a document is given by every list that has it; else by the first whose turn it is, and the
-    others pass on to their next. One per teacher: NV-Retriever (arXiv:2407.15831), section 5.2.
+    With `duplicates` a document is given by every list that has it; else it, or one of equal content, by the first
+    whose turn it is, and the others pass on to their next. One per teacher: NV-Retriever (arXiv:2407.15831), section
+    5.2.
     """
     waiting = [list(reversed(each)) for each in lists]
     picked: list[Negative] = []
     taken: set[str] = set()
     while len(picked) < number and any(waiting):
         for each in waiting:
-            while each and not duplicates and each[-1].passage.doc_id in taken:
+            while each and not duplicates and each[-1].passage.content_hash in taken:
                 each.pop()
             if each and len(picked) < number:
                 picked.append(each.pop())
-                taken.add(picked[-1].passage.doc_id)
+                taken.add(picked[-1].passage.content_hash)
     return picked
 
 

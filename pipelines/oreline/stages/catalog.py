@@ -281,7 +281,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "select",
-        2,
+        3,
         _select_keys,
         reads=("documents", "queries", "pairs"),
         optional=("candidates", "judgements", "vectors"),
