@@ -1,5 +1,6 @@
 """The end of an engine: connections are closed and its threads end, also where the journal cannot hold an answer."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -38,8 +39,10 @@ class Waiting:
 
     def __init__(self) -> None:
         self.told = threading.Event()
+        self.outcome: Outcome | None = None
 
-    def take(self, _: Outcome) -> None:
+    def take(self, outcome: Outcome) -> None:
+        self.outcome = outcome
         self.told.set()
 
 
@@ -58,6 +61,26 @@ def test_an_engine_ends_whole_whatever_the_journal_makes_of_its_answers(tmp_path
             engine.close()
     assert provider.closed
     assert not [each for each in threading.enumerate() if each.name.startswith(("oreline-llm", "oreline-journal"))]
+
+
+class Cancelling(Provider):
+    """A client library that cancels a call of its own accord."""
+
+    async def generate(self, _: Request, turn: Turn = AT_ONCE) -> Reply:
+        await turn.begin()
+        raise asyncio.CancelledError
+
+
+def test_a_call_that_is_cancelled_by_nobody_here_is_told_as_an_error(tmp_path: Path) -> None:
+    account = Account.opened(Budget(None, 1_000_000), Spending())
+    engine = Engine(str(tmp_path), "judge", Llm(model="m"), open_provider=lambda _: Cancelling(), account=account)
+    asker = Waiting()
+    request = Request("00" * 32, "test/words", 1, "m", None, "words", "{}", "{}", 0, [], "null")
+    engine.submit(request, lambda _, __: True, {}, asker)
+    assert asker.told.wait(10.0)
+    engine.close()
+    assert asker.outcome is not None
+    assert "cancelled" in str(asker.outcome.error)
 
 
 class Held(Provider):

@@ -404,29 +404,6 @@ def test_a_file_that_holds_no_credentials_is_said(
             access_told(Llm(model=MODEL, project="a-project"))
 
 
-@dataclass
-class Moved(GeminiServer):
-    """A server that sends its callers elsewhere."""
-
-    to: str = ""
-
-    async def answer(self, call: Call) -> bytes:
-        raise HttpError(307, {}, {"Location": self.to + call.path})
-
-
-def test_the_key_does_not_follow_a_redirect_to_another_host(
-    gemini_server: GeminiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GEMINI_API_KEY", "local-key")
-    with Moved(to=gemini_server.url.replace("127.0.0.1", "localhost")) as server:
-        found = failure(developer(server))
-        assert found.kind == "transient"
-        assert "127.0.0.1 sends its callers to another host, http://localhost" in found.message
-        assert not gemini_server.calls
-        server.to = gemini_server.url
-        assert reply(developer(server)).status == "ok"
-
-
 def test_a_client_that_cannot_be_made_is_a_failure_like_others(
     gemini_server: GeminiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

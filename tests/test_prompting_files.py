@@ -90,6 +90,11 @@ def test_the_system_section_may_be_left_out(tmp_path: Path) -> None:
         ("<!-- system -->", "<!-- user -->", "reply.md:11: a second user section; the first is on line 8"),
         ("{% endif %}", "", "reply.md:1"),
         ("{{ document }}", "{{ documents }}", "reply.md:13: the template uses 'documents'; declare it"),
+        (
+            "{{ document }}",
+            "{{ document | loud }}",
+            "reply.md:13: the template has a syntax error (No filter named 'loud'",
+        ),
     ],
 )
 def test_a_broken_prompt_is_said_with_its_place(tmp_path: Path, before: str, after: str, said: str) -> None:

@@ -356,3 +356,8 @@ def test_any_value_at_any_key_is_read_or_told_once(values: list[tuple[str, objec
         lines = str(error).splitlines()
         assert len(lines) == len(set(lines)) > 0
         assert all(line.startswith(("recipe: ", "--set ")) for line in lines)
+
+
+def test_a_folded_text_is_read_as_one_line_and_nothing_else(tmp_path: Path) -> None:
+    text = "output: out\nsources:\n  - path: docs/\n    instruction: >-\n      Find what answers\n      the question\n"
+    assert recipe(tmp_path, text).sources[0].instruction == "Find what answers the question"

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from oreline import files
 
-_TALKATIVE = ("httpx", "httpx2", "google_genai.models", "apache_beam.typehints.native_type_compatibility")
+TALKATIVE = ("httpx", "httpx2", "google_genai.models", "apache_beam.typehints.native_type_compatibility")
 """Loggers that write a line per call to a model or per type hint: a log that nobody can read."""
 
 
@@ -36,8 +36,9 @@ def log_file(output: str, *, verbose: bool) -> Iterator[None]:
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.INFO)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    talkative = {each: each.level for each in map(logging.getLogger, TALKATIVE)}
+    for each in talkative:
+        each.setLevel(logging.WARNING)
     kept = root.handlers[:]
     root.handlers[:] = handlers
     for handler in handlers:
@@ -47,6 +48,8 @@ def log_file(output: str, *, verbose: bool) -> Iterator[None]:
     finally:
         root.handlers[:] = kept
         root.setLevel(level)
+        for each, own in talkative.items():
+            each.setLevel(own)
         for handler in handlers:
             handler.close()
         if not files.is_local(output):

@@ -1,6 +1,7 @@
 """Runs one stage's pipeline, here or on Dataflow: options, workers, a thread of its own."""
 
 import gc
+import json
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from oreline.commit import Pending, outcome_path
 from oreline.errors import StageFailed
 from oreline.files import delete, is_local, join
 from oreline.job import Job
+from oreline.logs import TALKATIVE
 from oreline.recipe.settings import Recipe
 from oreline.stages.catalog import BY_NAME, Stage, model_of, stage_workers
 from oreline.stages.transforms import transform
@@ -51,7 +53,9 @@ def beam_arguments(recipe: Recipe, stage: str, extra: Sequence[str] = ()) -> lis
     workers = 1 if BY_NAME[stage].threads else stage_workers(recipe, stage)
     local = [f"--direct_num_workers={workers}"] if recipe.beam.runner == "local" else []
     own = recipe.beam.stages.get(stage)
-    return [*local, *recipe.beam.options, *(own.options if own else []), *extra]
+    # Workers elsewhere log through Beam, which the levels of the driver's loggers do not reach.
+    quiet = [] if local else [f"--sdk_harness_log_level_overrides={json.dumps(dict.fromkeys(TALKATIVE, 'WARNING'))}"]
+    return [*local, *quiet, *recipe.beam.options, *(own.options if own else []), *extra]
 
 
 def runner_of(recipe: Recipe, workers: Workers | None = None) -> PipelineRunner | str:

@@ -4,6 +4,7 @@ Beam would wait for it for ever. So the driver answers in its place that it is d
 pipeline ends as after any other failure.
 """
 
+import json
 import os
 import queue
 import re
@@ -18,6 +19,8 @@ from tempfile import TemporaryDirectory
 
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+
+from oreline.logs import TALKATIVE
 
 _DIED = "died-"
 _LOG = ".log"
@@ -42,9 +45,12 @@ class Workers:
         log has too.
         """
         python, died = (shlex.quote(each) for each in (sys.executable, str(self.folder / _DIED)))
+        # Beam gives its options to workers elsewhere alone.
+        options = shlex.quote(json.dumps({"sdk_harness_log_level_overrides": dict.fromkeys(TALKATIVE, "WARNING")}))
         log = os.devnull if self.logs is None else f'{shlex.quote(f"{self.logs}/")}"$WORKER_ID"{_LOG}'
         return (
-            f"trap '' INT; {python} -m apache_beam.runners.worker.sdk_worker_main 2>>{log} || "
+            f"trap '' INT; PIPELINE_OPTIONS={options} "
+            f"{python} -m apache_beam.runners.worker.sdk_worker_main 2>>{log} || "
             f'echo "$? $CONTROL_API_SERVICE_DESCRIPTOR" >{died}"$WORKER_ID"'
         )
 

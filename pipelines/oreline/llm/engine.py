@@ -201,8 +201,8 @@ class Engine:
         All at once, the first would wait for the last to be made ready, and so at every beginning of a bundle.
         """
         if self._submitted:
-            self._begin(self._submitted.popleft())
             self._loop.call_soon(self._begin_next)
+            self._begin(self._submitted.popleft())
 
     def _begin(self, course: _Course) -> None:
         task = self._loop.create_task(self._settle(course))
@@ -211,7 +211,8 @@ class Engine:
 
     def _ended(self, course: _Course, task: "asyncio.Task[Settled | None]") -> None:
         self._tasks.discard(task)
-        error = task.exception()
+        # A library that cancels a call of its own accord must not leave its asker waiting.
+        error = RuntimeError("a call was cancelled by nobody here") if task.cancelled() else task.exception()
         settled = task.result() if error is None else None
         self._underway.end(course.request.lane)
         course.asker.take(Outcome(settled, tuple(course.paid), course.dollars, error))

@@ -208,10 +208,11 @@ def _schema(source: str, parts: PromptFile, answer: type[BaseModel]) -> Json:
 def _check_template(source: str, section: Section, inputs: Mapping[str, InputKind]) -> None:
     try:
         tree = _environment().parse(section.text)
-    except TemplateSyntaxError as error:
+        used = meta.find_undeclared_variables(tree)
+    except TemplateSyntaxError as error:  # an unknown filter is one too
         line = section.line + error.lineno - 1
         raise PromptError(f"{source}:{line}: the template has a syntax error ({error.message})") from error
-    for name in sorted(meta.find_undeclared_variables(tree)):
+    for name in sorted(used):
         if name not in inputs:
             line = section.line + next(
                 (number for number, text in enumerate(section.text.split("\n")) if name in text), 0

@@ -24,6 +24,8 @@ PLAIN = {"Accept-Encoding": "identity"}
 """What a client sends whose bodies go through `read_bounded`: a megabyte may unpack to gigabytes."""
 
 _NAMES_SECONDS = 300
+_WHOLE_REDIRECTS = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
+_PORTS = {"http": 80, "https": 443}
 _SSL = re.compile(r" ssl:(?:<[^>]*>|\w+)")
 
 
@@ -59,11 +61,25 @@ class Stream(Protocol):
         ...
 
 
+class Asked(Protocol):
+    """A request of httpx or httpx2."""
+
+    @property
+    def url(self) -> object:
+        """The address; as a string, the whole of it."""
+        ...
+
+
 class Response(Protocol):
     """A response of httpx or httpx2, whichever the openai package uses, before its body is read."""
 
     stream: Stream
     status_code: int
+
+    @property
+    def request(self) -> Asked:
+        """What it answers."""
+        ...
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -74,10 +90,12 @@ class Response(Protocol):
 async def read_bounded(response: Response) -> None:
     """Reads a response's body up to `MOST_BYTES`, as an event hook.
 
-    Raises ClientPayloadError if it is longer, or packed, which nobody asked for (see `PLAIN`).
+    Raises ClientPayloadError if it is longer, or packed, which nobody asked for (see `PLAIN`), and Disconnected if it
+    sends its caller elsewhere.
     """
     stream = response.stream
     try:
+        keep_at_home(response.status_code, response.headers, str(response.request.url))
         packed = response.headers.get("content-encoding", "identity")
         if packed != "identity":
             raise aiohttp.ClientPayloadError(f"the answer is packed ({packed}), though it was asked for as it is")
@@ -125,18 +143,44 @@ async def _unhidden(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
 async def _at_home(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keeps a key where it belongs: aiohttp follows redirects, and takes no header but Authorization off on the way."""
     response = await handler(request)
-    target = response.headers.get("location")
-    if 300 <= response.status < 400 and target and _host(target, str(request.url)) != request.url.host:
+    try:
+        keep_at_home(response.status, response.headers, str(request.url))
+    except Disconnected:
         response.close()
-        raise Disconnected(f"{request.url.host} sends its callers to another host, {target}; nothing was sent there")
+        raise
     return response
 
 
-def _host(target: str, base: str) -> str | None:
+def keep_at_home(status: int, headers: Mapping[str, str], address: str) -> None:
+    """Raises Disconnected for a redirect to another place, which is sent neither key nor prompt.
+
+    Also for one at which the request would become a GET without a body, whatever that is answered with.
+    """
+    target = headers.get("location")
+    if not (HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST) or not target:
+        return
+    if status in _WHOLE_REDIRECTS and _same_place(target, address):
+        return
+    raise Disconnected(
+        f"{urlsplit(address).netloc} answers {status} and sends its callers to {target}; nothing was sent there: if "
+        "that is the right address, write it into base_url"
+    )
+
+
+def _same_place(target: str, base: str) -> bool:
+    """Says whether an address has scheme, host and port of another, or is the same host by TLS."""
     try:
-        return urlsplit(urljoin(base, target)).hostname
-    except ValueError:
-        return None
+        there, here = _place(urljoin(base, target)), _place(base)
+    except ValueError:  # no address
+        return False
+    return there == here or (
+        here[0] == "http" and there[0] == "https" and there[1:] == (here[1], 443) and here[2] == 80
+    )
+
+
+def _place(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def said(error: BaseException) -> str:
