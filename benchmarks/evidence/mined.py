@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.hiding import Hidden
@@ -73,14 +73,18 @@ def exchanges(
         ours, theirs = _only(one[each], other[each]), _only(other[each], one[each])
         if not ours and not theirs:
             continue
-        near = [*ours.values(), limits.get(each, _FAR)]
+        limit = limits.get(each, _FAR)
         if any(negative in barred.get(each, ()) for negative in theirs):
             found["barred"] += 1
-        elif all(min(abs(score - mine) for mine in near) < _TIE for score in theirs.values()):
+        elif _near(theirs.values(), [*ours.values(), limit]) or _near(ours.values(), [*theirs.values(), limit]):
             found["tie"] += 1
         else:
             found["other"] += 1
     return found
+
+
+def _near(scores: Iterable[float], others: Sequence[float]) -> bool:
+    return all(min(abs(score - other) for other in others) < _TIE for score in scores)
 
 
 def _only(row: Row, other: Row) -> dict[str, float]:
