@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.hiding import Hidden
@@ -83,8 +83,8 @@ def exchanges(
     return found
 
 
-def _near(scores: Iterable[float], others: Sequence[float]) -> bool:
-    return all(min(abs(score - other) for other in others) < _TIE for score in scores)
+def _near(scores: Collection[float], others: Sequence[float]) -> bool:
+    return bool(scores) and all(min(abs(score - other) for other in others) < _TIE for score in scores)
 
 
 def _only(row: Row, other: Row) -> dict[str, float]:
