@@ -162,7 +162,7 @@ def keep_at_home(status: int, headers: Mapping[str, str], address: str) -> None:
     if status in _WHOLE_REDIRECTS and _same_place(target, address):
         return
     raise Disconnected(
-        f"{urlsplit(address).netloc} answers {status} and sends its callers to {target}; nothing was sent there: if "
+        f"{urlsplit(address).hostname} answers {status} and sends its callers to {target}; nothing was sent there: if "
         "that is the right address, write it into base_url"
     )
 
