@@ -8,7 +8,8 @@ rule, each in a process of its own that also loads the encoder and encodes; PYTH
 and `datasets`. oreline runs its stages up to select, whose tables are written and booked. Equal negatives are those of
 the same query on both sides: oreline scores stored float16 vectors in float64, the other side float32 ones, so ties and
 limits within those digits fall differently. And oreline alone leaves out what has the text of the query or of a
-positive in normal form (case, punctuation), and the positives of queries of equal normal form. `overlap` is Jaccard's.
+positive in normal form (case, punctuation), and gives queries of equal normal form each other's positives, the lowest
+of which sets the limit. `overlap` is Jaccard's.
 
 The second: vectors made on disk in FOLDER (what is there already is used again), then the stage mine by `oreline run`.
 Memory is the largest that the process and its children held together, asked ten times a second.
@@ -29,7 +30,7 @@ from pathlib import Path
 
 import oreline
 from evidence.hiding import hide
-from evidence.mined import Row, agreement, exchanges
+from evidence.mined import Row, Stricter, agreement, exchanges
 from made_corpus import make, recipe_of
 from negatives import CORPORA, LENGTH, NEGATIVES, Corpus, same_texts, triples
 from oreline.encoders.models import packaged_folder
@@ -49,7 +50,7 @@ _RULES: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
 }
 """By name: select's settings, and the arguments of mine_hard_negatives."""
 
-_REASONS = {"ties": "tie", "barred by ours alone": "barred", "otherwise unequal": "other"}
+_REASONS = {"ties": "tie", "ours is stricter": "stricter", "otherwise unequal": "other"}
 """Of rows with unequal negatives, by their column: see `evidence.mined.exchanges`."""
 
 
@@ -139,7 +140,7 @@ def beside(folder: Path, peer: str) -> list[str]:
             own, (other, limits) = triples(ours, folder.name, same), _peer_rows(theirs, shown, same, arguments)
         both, overlap = agreement(own, other)
         equal = sum(set(own[each].negatives) == set(other[each].negatives) for each in own.keys() & other.keys())
-        why = exchanges(own, other, _barred(shown, corpus), limits)
+        why = exchanges(own, other, _stricter(shown, corpus), limits)
         told = [f"{equal:,} of {both:,}", f"{overlap:.4f}", *(f"{why[reason]:,}" for reason in _REASONS.values())]
         for side, rows, each, cells in (
             ("oreline", own, took, told),
@@ -202,10 +203,11 @@ def _peer_rows(
     return rows, limits
 
 
-def _barred(shown: Labelled, corpus: Corpus) -> dict[str, set[str]]:
-    """Returns, by query, what oreline alone never takes, whatever the rule.
+def _stricter(shown: Labelled, corpus: Corpus) -> Stricter:
+    """Returns what oreline alone never takes, and the queries of which it alone knows several positives.
 
-    That is what has a positive's or the query's text in normal form, and positives of queries of equal normal form.
+    It never takes what has a positive's or the query's text in normal form. Queries of equal normal form have each
+    other's positives.
     """
     content = corpus.content
     form = {i: text_hash(plain_document(title, text), content) for i, (title, text) in shown.documents.items()}
@@ -220,7 +222,7 @@ def _barred(shown: Labelled, corpus: Corpus) -> dict[str, set[str]]:
         positives = equal[query_hash(query)]
         texts = {text_hash(query, content), *(form[each] for each in positives)}
         found[query_id] = set().union(positives, *(of_form.get(text, set()) for text in texts))
-    return found
+    return Stricter(found, {each for each, query in shown.queries.items() if len(equal[query_hash(query)]) > 1})
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -59,13 +59,24 @@ def agreement(one: Mapping[str, Row], other: Mapping[str, Row]) -> tuple[int, fl
     return len(both), statistics.fmean(shares) if shares else 0.0
 
 
+@dataclass(frozen=True)
+class Stricter:
+    """What keeps one side alone from negatives: documents that it never takes, by query, and queries with more labels.
+
+    The lowest of several labels makes a limit that refers to the positive lower.
+    """
+
+    barred: Mapping[str, Collection[str]]
+    labelled: Collection[str]
+
+
 def exchanges(
-    one: Mapping[str, Row], other: Mapping[str, Row], barred: Mapping[str, Collection[str]], limits: Mapping[str, float]
+    one: Mapping[str, Row], other: Mapping[str, Row], stricter: Stricter, limits: Mapping[str, float]
 ) -> Counter[str]:
     """Counts the queries of which both sides have a row with other negatives, by what explains the difference.
 
-    `barred` are documents that only `one` never takes, by query; `limits` the similarity from which a document is no
-    negative, where there is one. `tie`: the similarities of what was exchanged, or of one of them and the limit, differ
+    `stricter` is about `one`; `limits` are by query the similarity from which a document is no negative of `other`,
+    where there is one. `tie`: the similarities of what was exchanged, or of one of them and the limit, differ
     by less than 0.002, which is what is left of a float16 number's digits after a sum.
     """
     found: Counter[str] = Counter()
@@ -74,8 +85,9 @@ def exchanges(
         if not ours and not theirs:
             continue
         limit = limits.get(each, _FAR)
-        if any(negative in barred.get(each, ()) for negative in theirs):
-            found["barred"] += 1
+        barred = stricter.barred.get(each, ())
+        if any(negative in barred for negative in theirs) or (each in limits and each in stricter.labelled):
+            found["stricter"] += 1
         elif _near(theirs.values(), [*ours.values(), limit]) or _near(ours.values(), [*theirs.values(), limit]):
             found["tie"] += 1
         else:
