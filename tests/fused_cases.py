@@ -47,7 +47,7 @@ class World:
     wanted: tuple[Wanted, ...]
     targets: Targets = NO_TARGETS
 
-    def check(self, fused: Fused) -> Tally:
+    def assert_exact(self, fused: Fused) -> Tally:
         """Asserts that the fused search equals plain float64, bit for bit; returns which way queries went."""
         found = Search(self.queries, lambda: self.shards, self.wanted, self.targets, fused).run()
         assert_equal(found, reference.search(self.queries, self.shards, self.wanted, self.targets))

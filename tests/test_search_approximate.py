@@ -19,6 +19,7 @@ from oreline.search.approximate.recall import Agreement, Measured, agreement, dr
 from oreline.search.approximate.search import ApproximateSearch, Group
 from oreline.search.scores import Float16, Int64, all_scores, pair_scores
 from oreline.search.shards import NO_TARGETS, Found, Pairs, Ranked, Shard, Targets, Wanted
+from test_search_exact import assert_equal
 
 INFINITE = float("inf")
 
@@ -117,14 +118,6 @@ def library_of(kind: str) -> Library:
     else:
         library = faiss_index.HnswLibrary(FaissHnsw(kind="faiss_hnsw", neighbours=8))
     return library
-
-
-def assert_equal(found: Found, expected: Found) -> None:
-    for one, other in zip(found.lists, expected.lists, strict=True):
-        np.testing.assert_array_equal(one.queries, other.queries)
-        np.testing.assert_array_equal(one.order, other.order)
-        assert one.scores.tobytes() == other.scores.tobytes()
-    np.testing.assert_array_equal(found.ahead, expected.ahead)
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,7 +17,7 @@ from oreline.search.passes import first_pass, path_of
 _HERE = Path(__file__).parent
 
 
-def run_checks(**variables: str) -> None:
+def assert_checks_pass(**variables: str) -> None:
     """Runs the cases in a process of its own: Triton reads at its import whether it interprets."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(_HERE / "fused_checks.py")]
     done = subprocess.run(
@@ -27,14 +27,14 @@ def run_checks(**variables: str) -> None:
 
 
 def test_the_fused_search_equals_plain_float64_under_the_interpreter() -> None:
-    run_checks(TRITON_INTERPRET="1", CUDA_VISIBLE_DEVICES="")
+    assert_checks_pass(TRITON_INTERPRET="1", CUDA_VISIBLE_DEVICES="")
 
 
 @pytest.mark.gpu
 def test_the_fused_search_equals_plain_float64_on_the_gpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    run_checks(TRITON_INTERPRET="0")
+    assert_checks_pass(TRITON_INTERPRET="0")
 
 
 def test_a_manifest_says_how_was_searched_and_why_not_by_fused_kernels() -> None:
